@@ -1,1 +1,36 @@
-//! To come.
+//! What all services of the exchange share, and nothing else: settings, telemetry, health,
+//! problem documents, tokens, calls to other services, drain and shutdown.
+//!
+//! A service's `main` hands [`run`] its name, its migrations and a function that builds its routes.
+//! Everything a client or the operator can rely on in every service is in here.
+
+mod admin;
+mod calls;
+mod database;
+mod drain;
+mod edge;
+mod hops;
+mod identity;
+mod input;
+mod metrics;
+mod platform;
+mod problem;
+mod readiness;
+mod run;
+mod runtime;
+mod server;
+mod settings;
+mod signing;
+mod telemetry;
+mod tokens;
+mod traffic;
+
+pub use calls::{CallError, Peer};
+pub use database::{Service, rfc3339};
+pub use hops::Hops;
+pub use platform::Platform;
+pub use problem::Problem;
+pub use run::{Routes, StartError, run};
+pub use settings::Settings;
+pub use signing::{SigningKey, SigningKeyError};
+pub use tokens::{Caller, KeySet, KeySource, KeysUnavailable};

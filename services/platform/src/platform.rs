@@ -1,0 +1,140 @@
+//! What a running service has at hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::calls::Peer;
+use crate::drain::DrainLease;
+use crate::identity::Identity;
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
+use crate::tokens::{KeySet, KeySource};
+use crate::traffic::Traffic;
+
+/// What a running service has at hand. Cheap to clone.
+#[derive(Clone)]
+pub struct Platform(Arc<Parts>);
+
+struct Parts {
+    identity: Identity,
+    hop: String,
+    pool: PgPool,
+    http: reqwest::Client,
+    lifecycle: Arc<Lifecycle>,
+    main: Handle,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+/// The part that exists before the database is reached: what the admin port shows.
+pub(crate) struct Lifecycle {
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) drain: DrainLease,
+    pub(crate) readiness: Readiness,
+    pub(crate) metrics: Metrics,
+    stopping: AtomicBool,
+}
+
+impl Lifecycle {
+    pub(crate) fn new(identity: &Identity) -> Arc<Self> {
+        let traffic = Traffic::new();
+        Arc::new(Self {
+            metrics: Metrics::new(identity, &traffic),
+            traffic,
+            drain: DrainLease::default(),
+            readiness: Readiness::starting(),
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// From now on the process is on its way out.
+    pub(crate) fn stop(&self) {
+        self.readiness.stopping();
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether answers ask clients to reconnect.
+    pub(crate) fn closes_connections(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed) || self.drain.holds(Instant::now())
+    }
+}
+
+impl Platform {
+    pub(crate) fn new(
+        identity: Identity,
+        pool: PgPool,
+        lifecycle: Arc<Lifecycle>,
+    ) -> Result<Self, reqwest::Error> {
+        // Shorter than the 120 s that our servers keep idle connections, so that the client side
+        // always closes first and no request meets a closing socket.
+        let http = reqwest::Client::builder()
+            .pool_idle_timeout(Duration::from_secs(60))
+            .connect_timeout(Duration::from_secs(1))
+            .timeout(Duration::from_secs(3))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self(Arc::new(Parts {
+            hop: identity.hop(),
+            identity,
+            pool,
+            http,
+            lifecycle,
+            main: Handle::current(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        })))
+    }
+
+    /// Which service, version and colour this is.
+    pub fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    /// The database.
+    pub fn pool(&self) -> &PgPool {
+        &self.0.pool
+    }
+
+    /// Another service, at the address that a setting names.
+    pub fn peer(&self, name: &'static str, url: &str) -> Peer {
+        Peer::new(name, url, self.0.http.clone(), &self.0.hop)
+    }
+
+    /// Checks tokens against keys from `source`.
+    pub fn keys(&self, source: impl KeySource) -> KeySet {
+        KeySet::new(source)
+    }
+
+    /// Runs a task beside the requests. Once the last request was answered it is told to end through
+    /// [`Platform::stopping`], and waited for.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.tasks.spawn_on(task, &self.0.main);
+    }
+
+    /// Cancelled when background tasks should end.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.0.stopping
+    }
+
+    pub(crate) fn hop(&self) -> &str {
+        &self.0.hop
+    }
+
+    pub(crate) fn lifecycle(&self) -> &Arc<Lifecycle> {
+        &self.0.lifecycle
+    }
+
+    pub(crate) fn main(&self) -> Handle {
+        self.0.main.clone()
+    }
+
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+}
