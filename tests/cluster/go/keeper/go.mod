@@ -1,0 +1,3 @@
+module changeover.dev/tests/cluster/keeper
+
+go 1.26.0
