@@ -14,8 +14,10 @@ programs='bin/dash bin/cat bin/ls bin/mkdir bin/mv bin/rm usr/bin/locale'
 
 say() { printf '%s\n' "$*" >&2; }
 
+# Debian 12 is the one with PostgreSQL 15; the mirrors of the machine's own Debian have it too.
 debian_sources() {
-    apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' | sort -u
+    apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' 'Origin: Debian' |
+        sed -n 's/^\([^ ]*\) [^ -]*\(-security\)\{0,1\}$/deb \1 bookworm\2 main/p' | sort -u
 }
 
 unpack() {
