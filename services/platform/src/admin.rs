@@ -43,7 +43,9 @@ async fn readyz(lifecycle: Data<Lifecycle>) -> Result<&'static str, Problem> {
 async fn metrics(lifecycle: Data<Lifecycle>) -> Result<HttpResponse, Problem> {
     let text = lifecycle.metrics.text().map_err(|_| Problem::internal())?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, kind)).body(text))
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, kind))
+        .body(text))
 }
 
 #[derive(Serialize)]
@@ -74,7 +76,10 @@ async fn take_drain(
     request: Json<DrainRequest>,
 ) -> Result<Json<DrainState>, Problem> {
     let Some(ttl) = parse_duration(&request.ttl) else {
-        return Err(Problem::unprocessable("ttl", "Write the ttl as a duration, such as 15s."));
+        return Err(Problem::unprocessable(
+            "ttl",
+            "Write the ttl as a duration, such as 15s.",
+        ));
     };
     lifecycle.drain.take(request.epoch, ttl, Instant::now())?;
     Ok(drain_state(lifecycle).await)

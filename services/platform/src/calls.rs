@@ -64,7 +64,12 @@ impl Peer {
             headers.insert(CALLER, hop);
         }
         let base = url.trim_end_matches('/').to_owned();
-        Self { name, base, http, headers }
+        Self {
+            name,
+            base,
+            http,
+            headers,
+        }
     }
 
     /// Asks for `path`, on behalf of whoever holds `token`, and adds the answer's hops to `hops`.
@@ -91,7 +96,10 @@ impl Peer {
             Err(CallError::Unreachable { .. }) => self.send(request(), hops).await?,
             other => other?,
         };
-        answer.json().await.map_err(|source| self.unreachable(source))
+        answer
+            .json()
+            .await
+            .map_err(|source| self.unreachable(source))
     }
 
     /// Posts a body. Not repeated here: whether that is safe is for the caller to know.
@@ -105,13 +113,19 @@ impl Peer {
 
     async fn send(&self, request: RequestBuilder, hops: &Hops) -> Result<Response, CallError> {
         let request = request.headers(self.headers.clone());
-        let answer = request.send().await.map_err(|source| self.unreachable(source))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|source| self.unreachable(source))?;
         if let Some(header) = answer.headers().get(HOPS).and_then(|h| h.to_str().ok()) {
             hops.extend(header);
         }
         match answer.status() {
             status if status.is_success() => Ok(answer),
-            status => Err(CallError::Refused { name: self.name, status }),
+            status => Err(CallError::Refused {
+                name: self.name,
+                status,
+            }),
         }
     }
 

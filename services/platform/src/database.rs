@@ -130,7 +130,10 @@ impl From<sqlx::Error> for Problem {
         let cause = describe(&error);
         if is_temporary(&error) {
             tracing::warn!(cause, "the database did not answer");
-            Self::unavailable("database", "The database does not answer. Nothing was done; try again.")
+            Self::unavailable(
+                "database",
+                "The database does not answer. Nothing was done; try again.",
+            )
         } else {
             tracing::error!(cause, "the database refused a statement");
             Self::internal()

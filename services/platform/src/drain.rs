@@ -24,7 +24,10 @@ impl DrainLease {
     /// was replaced, and is refused.
     pub(crate) fn take(&self, epoch: u64, ttl: Duration, now: Instant) -> Result<(), Problem> {
         if ttl.is_zero() || ttl > LONGEST {
-            return Err(Problem::unprocessable("ttl", "Use a ttl above 0s and up to 5m."));
+            return Err(Problem::unprocessable(
+                "ttl",
+                "Use a ttl above 0s and up to 5m.",
+            ));
         }
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if epoch < state.epoch {

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
+use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::HttpMessage;
 
 use crate::calls::CALLER;
 use crate::hops::{HOPS, Hops};
@@ -57,7 +57,8 @@ fn comes_from_own_colour(request: &ServiceRequest, own: Colour) -> bool {
 fn with_problem_document(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let status = response.status();
     let content_type = response.headers().get(CONTENT_TYPE);
-    let has_document = content_type.is_some_and(|value| value.as_bytes() == PROBLEM_JSON.as_bytes());
+    let has_document =
+        content_type.is_some_and(|value| value.as_bytes() == PROBLEM_JSON.as_bytes());
     if has_document || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
@@ -83,12 +84,22 @@ fn record(response: &ServiceResponse<BoxBody>, platform: &Platform, begun: Insta
     let took = begun.elapsed();
     if status.is_server_error() {
         let kind = response.response().error();
-        let kind = kind.and_then(|e| e.as_error::<Problem>()).map(Problem::kind);
+        let kind = kind
+            .and_then(|e| e.as_error::<Problem>())
+            .map(Problem::kind);
         let route = route.as_deref();
         tracing::warn!(route, status = status.as_u16(), kind, "request failed");
     } else {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        tracing::debug!(route = route.as_deref(), status = status.as_u16(), micros, "request");
+        tracing::debug!(
+            route = route.as_deref(),
+            status = status.as_u16(),
+            micros,
+            "request"
+        );
     }
-    platform.lifecycle().metrics.answered(route, status.as_u16(), took);
+    platform
+        .lifecycle()
+        .metrics
+        .answered(route, status.as_u16(), took);
 }

@@ -59,7 +59,10 @@ mod tests {
     fn own_hop_comes_first_and_called_ones_follow() {
         let hops = Hops::default();
         hops.extend("user/2.0.0/green");
-        assert_eq!(hops.header("trade/2.0.0/green"), "trade/2.0.0/green,user/2.0.0/green");
+        assert_eq!(
+            hops.header("trade/2.0.0/green"),
+            "trade/2.0.0/green,user/2.0.0/green"
+        );
     }
 
     #[test]

@@ -26,7 +26,12 @@ fn json(error: &JsonPayloadError) -> Problem {
     match error {
         JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
             let detail = "Bodies may hold at most 64 KiB.";
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large", detail)
+            Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "Body too large",
+                detail,
+            )
         }
         JsonPayloadError::ContentType => {
             let detail = "Send JSON, with `content-type: application/json`.";

@@ -49,7 +49,11 @@ impl Readiness {
     }
 
     fn database(&self, answers: bool) {
-        self.set(if answers { State::Ready } else { State::DatabaseLost });
+        self.set(if answers {
+            State::Ready
+        } else {
+            State::DatabaseLost
+        });
     }
 
     fn set(&self, next: State) {

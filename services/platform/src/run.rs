@@ -24,10 +24,14 @@ pub type Routes = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
 #[derive(Debug, Error)]
 pub enum StartError {
     /// `DATABASE_URL` cannot be read.
-    #[error("DATABASE_URL is not a PostgreSQL address. Write it as postgres://user:password@host:5432/database")]
+    #[error(
+        "DATABASE_URL is not a PostgreSQL address. Write it as postgres://user:password@host:5432/database"
+    )]
     DatabaseUrl,
     /// The database did not answer.
-    #[error("no PostgreSQL at {host}:{port} for {seconds} s ({cause}). Check that it runs, that DATABASE_URL names it with the right user and password, and that the network lets this process reach it")]
+    #[error(
+        "no PostgreSQL at {host}:{port} for {seconds} s ({cause}). Check that it runs, that DATABASE_URL names it with the right user and password, and that the network lets this process reach it"
+    )]
     Database {
         /// Host in `DATABASE_URL`.
         host: String,
@@ -39,7 +43,9 @@ pub enum StartError {
         cause: String,
     },
     /// The schema could not be brought up to date.
-    #[error("the database's schema cannot be brought up to date ({0}). Check that the user may create schemas and tables, and that no migration was changed after it ran")]
+    #[error(
+        "the database's schema cannot be brought up to date ({0}). Check that the user may create schemas and tables, and that no migration was changed after it ran"
+    )]
     Migrations(String),
     /// A port is taken.
     #[error("port {port} cannot be opened ({source}). Choose another with PORT or ADMIN_PORT")]

@@ -44,10 +44,7 @@ impl Running {
 }
 
 /// Starts the admin port.
-pub(crate) fn admin(
-    settings: &Settings,
-    lifecycle: Arc<Lifecycle>,
-) -> Result<Running, StartError> {
+pub(crate) fn admin(settings: &Settings, lifecycle: Arc<Lifecycle>) -> Result<Running, StartError> {
     let listener = listen(settings, settings.admin_port, "admin")?;
     let server = HttpServer::new(move || {
         let lifecycle = Arc::clone(&lifecycle);
@@ -121,7 +118,10 @@ pub(crate) async fn shut_down(client: Running, platform: &Platform, settings: &S
     client.stop(true).await;
     platform.stopping().cancel();
     platform.tasks().close();
-    if tokio::time::timeout(TASKS, platform.tasks().wait()).await.is_err() {
+    if tokio::time::timeout(TASKS, platform.tasks().wait())
+        .await
+        .is_err()
+    {
         tracing::warn!("background tasks did not end in time");
     }
     // A connection that is still held must not keep the process.

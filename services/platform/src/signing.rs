@@ -31,7 +31,9 @@ pub enum SigningKeyError {
     #[error("no random numbers from the system for a new signing key")]
     NoRandomness,
     /// The stored key is not an Ed25519 key.
-    #[error("stored signing key {0} is not an Ed25519 key in PKCS #8; remove its row to make a new one")]
+    #[error(
+        "stored signing key {0} is not an Ed25519 key in PKCS #8; remove its row to make a new one"
+    )]
     Malformed(String),
     /// Signing failed.
     #[error("token cannot be signed: {0}")]
@@ -114,7 +116,9 @@ fn signer(
         return Err(ErrorKind::InvalidAlgorithm.into());
     }
     let pair = Ed25519KeyPair::from_pkcs8(key.as_bytes());
-    Ok(Box::new(RingSigner(pair.map_err(|_| ErrorKind::InvalidEddsaKey)?)))
+    Ok(Box::new(RingSigner(
+        pair.map_err(|_| ErrorKind::InvalidEddsaKey)?,
+    )))
 }
 
 fn verifier(
@@ -146,7 +150,8 @@ struct RingVerifier(Vec<u8>);
 impl Verifier<Vec<u8>> for RingVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), SignatureError> {
         let key = UnparsedPublicKey::new(&ED25519, &self.0);
-        key.verify(message, signature).map_err(|_| SignatureError::new())
+        key.verify(message, signature)
+            .map_err(|_| SignatureError::new())
     }
 }
 

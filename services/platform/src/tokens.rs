@@ -106,7 +106,8 @@ impl KeySet {
 
     /// Who a token was signed for.
     async fn verify(&self, token: &str) -> Result<Uuid, Problem> {
-        let invalid = || Problem::unauthorized("The token is not valid or has expired. Log in again.");
+        let invalid =
+            || Problem::unauthorized("The token is not valid or has expired. Log in again.");
         let header = decode_header(token).map_err(|_| invalid())?;
         let kid = header.kid.ok_or_else(invalid)?;
         let key = match self.known(&kid) {
@@ -162,12 +163,19 @@ impl FromRequest for Caller {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let header = request.headers().get(AUTHORIZATION).and_then(|h| h.to_str().ok());
-        let token = header.and_then(|h| h.strip_prefix("Bearer ")).map(str::to_owned);
+        let header = request
+            .headers()
+            .get(AUTHORIZATION)
+            .and_then(|h| h.to_str().ok());
+        let token = header
+            .and_then(|h| h.strip_prefix("Bearer "))
+            .map(str::to_owned);
         let keys = request.app_data::<KeySet>().cloned();
         Box::pin(async move {
             let Some(token) = token else {
-                return Err(Problem::unauthorized("Send `Authorization: Bearer` with a token."));
+                return Err(Problem::unauthorized(
+                    "Send `Authorization: Bearer` with a token.",
+                ));
             };
             let user = keys.ok_or_else(Problem::internal)?.verify(&token).await?;
             Ok(Self { user, token })
@@ -190,7 +198,9 @@ mod tests {
     impl KeySource for OneKey {
         async fn fetch(&self) -> Result<JwkSet, KeysUnavailable> {
             self.1.fetch_add(1, Ordering::Relaxed);
-            Ok(JwkSet { keys: vec![self.0.jwk()] })
+            Ok(JwkSet {
+                keys: vec![self.0.jwk()],
+            })
         }
     }
 

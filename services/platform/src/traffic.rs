@@ -121,13 +121,22 @@ mod tests {
         let traffic = Traffic::new();
         assert!(traffic.last_accepted_ago().is_none());
         let own = traffic.request(true);
-        assert_eq!((traffic.in_flight.get(), traffic.client_in_flight()), (1, 0));
+        assert_eq!(
+            (traffic.in_flight.get(), traffic.client_in_flight()),
+            (1, 0)
+        );
         assert!(traffic.last_accepted_ago().is_none());
         let client = traffic.request(false);
-        assert_eq!((traffic.in_flight.get(), traffic.client_in_flight()), (2, 1));
+        assert_eq!(
+            (traffic.in_flight.get(), traffic.client_in_flight()),
+            (2, 1)
+        );
         assert!(traffic.last_accepted_ago().is_some());
         drop((own, client));
-        assert_eq!((traffic.in_flight.get(), traffic.client_in_flight()), (0, 0));
+        assert_eq!(
+            (traffic.in_flight.get(), traffic.client_in_flight()),
+            (0, 0)
+        );
     }
 
     #[test]

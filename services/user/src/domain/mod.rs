@@ -1,0 +1,4 @@
+//! What an account is, without HTTP or SQL.
+
+pub mod credentials;
+pub mod passwords;

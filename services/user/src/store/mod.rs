@@ -1,0 +1,4 @@
+//! SQL, and nothing but.
+
+pub mod accounts;
+pub mod signing_keys;
