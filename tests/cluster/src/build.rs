@@ -43,13 +43,24 @@ fn build_all(entry: &Path, bin: &Path) -> Result<()> {
     let start = Instant::now();
     let steps = MODULES.iter().map(|module| module.targets.len()).sum();
     let mut step = 0;
-    eprintln!("changeover-cluster: building the cluster's programs into {} (once; about 10 minutes on 2 cores)", entry.display());
+    eprintln!(
+        "changeover-cluster: building the cluster's programs into {} (once; about 10 minutes on 2 cores)",
+        entry.display()
+    );
     for module in MODULES {
         let source = entry.join("src").join(module.name);
         write_sources(module, &source)?;
         for target in module.targets {
             step += 1;
-            Step { number: step, of: steps, target, source: &source, bin, start }.run()?;
+            Step {
+                number: step,
+                of: steps,
+                target,
+                source: &source,
+                bin,
+                start,
+            }
+            .run()?;
         }
     }
     for link in KUBERNETES_LINKS {
@@ -58,7 +69,10 @@ fn build_all(entry: &Path, bin: &Path) -> Result<()> {
         symlink("kubernetes", &link)?;
     }
     pause::write_image(&bin.join("pause"), &pause::archive(bin)?)?;
-    eprintln!("changeover-cluster: built everything in {} s", start.elapsed().as_secs());
+    eprintln!(
+        "changeover-cluster: built everything in {} s",
+        start.elapsed().as_secs()
+    );
     Ok(())
 }
 
@@ -96,7 +110,15 @@ impl Step<'_> {
     fn go_build(&self, log: &Path) -> Result<Command> {
         // `nice`, because a build of ten minutes should not freeze a desktop.
         let mut command = Command::new("nice");
-        command.args(["-n", "5", "go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly"]);
+        command.args([
+            "-n",
+            "5",
+            "go",
+            "build",
+            "-trimpath",
+            "-buildvcs=false",
+            "-mod=readonly",
+        ]);
         command.args(["-ldflags", self.target.ldflags]);
         if let Some(tags) = self.target.cgo_tags {
             command.args(["-tags", tags]);
@@ -104,10 +126,21 @@ impl Step<'_> {
         // A trailing slash makes go put each program there under its own name.
         let output = format!("{}/{}", self.bin.display(), self.target.output);
         command.args(["-o", &output]).args(self.target.packages);
-        command.env("CGO_ENABLED", if self.target.cgo_tags.is_some() { "1" } else { "0" });
+        command.env(
+            "CGO_ENABLED",
+            if self.target.cgo_tags.is_some() {
+                "1"
+            } else {
+                "0"
+            },
+        );
         // Flags of a person's own environment would change what is built.
         command.env_remove("GOFLAGS").env("GOWORK", "off");
-        command.current_dir(self.source).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log)?);
+        command
+            .current_dir(self.source)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(log)?);
         Ok(command)
     }
 
@@ -127,6 +160,12 @@ impl Step<'_> {
 
     fn say(&self, what: &str) {
         let seconds = self.start.elapsed().as_secs();
-        let _ = writeln!(std::io::stderr(), "  [{}/{}] {what} {} ({seconds} s so far)", self.number, self.of, self.target.title);
+        let _ = writeln!(
+            std::io::stderr(),
+            "  [{}/{}] {what} {} ({seconds} s so far)",
+            self.number,
+            self.of,
+            self.target.title
+        );
     }
 }

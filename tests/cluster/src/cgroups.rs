@@ -19,7 +19,8 @@ pub fn create(cluster: &str) -> Result<()> {
     for hierarchy in hierarchies()? {
         enable_controllers(&hierarchy);
         let root = hierarchy.join(name(cluster));
-        fs::create_dir_all(&root).with_context(|| format!("cannot make the control group {}", root.display()))?;
+        fs::create_dir_all(&root)
+            .with_context(|| format!("cannot make the control group {}", root.display()))?;
         enable_controllers(&root);
     }
     Ok(())
@@ -43,15 +44,21 @@ pub fn remove(cluster: &str) -> Result<()> {
 /// the kubelet's to report; version 1 has no such file.
 fn enable_controllers(group: &Path) {
     for controller in ["+cpuset", "+cpu", "+io", "+memory", "+pids", "+hugetlb"] {
-        let _ = fs::OpenOptions::new().write(true).open(group.join("cgroup.subtree_control")).and_then(|mut file| {
-            use std::io::Write;
-            file.write_all(controller.as_bytes())
-        });
+        let _ = fs::OpenOptions::new()
+            .write(true)
+            .open(group.join("cgroup.subtree_control"))
+            .and_then(|mut file| {
+                use std::io::Write;
+                file.write_all(controller.as_bytes())
+            });
     }
 }
 
 fn remove_tree(group: &Path) {
-    let children = fs::read_dir(group).into_iter().flatten().filter_map(Result::ok);
+    let children = fs::read_dir(group)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
     for child in children.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
         remove_tree(&child.path());
     }
@@ -60,7 +67,9 @@ fn remove_tree(group: &Path) {
 }
 
 fn hierarchies() -> Result<Vec<PathBuf>> {
-    Ok(parse_mounts(&fs::read_to_string("/proc/self/mounts").context("cannot read the mounts")?))
+    Ok(parse_mounts(
+        &fs::read_to_string("/proc/self/mounts").context("cannot read the mounts")?,
+    ))
 }
 
 fn parse_mounts(mounts: &str) -> Vec<PathBuf> {
@@ -83,6 +92,12 @@ mod tests {
     #[test]
     fn both_versions_are_found() {
         let mounts = "tmpfs /sys/fs/cgroup tmpfs rw 0 0\ncgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n";
-        assert_eq!(parse_mounts(mounts), [PathBuf::from("/sys/fs/cgroup/cpu"), PathBuf::from("/sys/fs/cgroup/unified")]);
+        assert_eq!(
+            parse_mounts(mounts),
+            [
+                PathBuf::from("/sys/fs/cgroup/cpu"),
+                PathBuf::from("/sys/fs/cgroup/unified")
+            ]
+        );
     }
 }

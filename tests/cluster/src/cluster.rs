@@ -1,10 +1,11 @@
 //! A cluster as a whole: starting it, using it, ending it.
 
+mod startup;
+
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
@@ -14,11 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::inside::Inside;
 use crate::keeper::Keeper;
 use crate::process::ProcessRecord;
-use crate::{build, cgroups, control_plane, dns, host, images, node, paths, pause, settings, wait};
-
-/// How long the API server may take to start, on a busy machine with two cores.
-const API_SERVER_LIMIT: Duration = Duration::from_secs(90);
-const NODE_LIMIT: Duration = Duration::from_secs(90);
+use crate::{build, cgroups, control_plane, host, images, node, paths};
 
 /// How much of a cluster there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -76,15 +73,24 @@ impl Cluster {
         let log = state.join("log");
         fs::create_dir_all(&log).with_context(|| format!("cannot make {}", log.display()))?;
         let keeper = Keeper::start(&options.name, &bin, &log.join("keeper.log"))?;
-        let record = Record { mode: options.mode, bin, keeper };
-        fs::write(state.join("cluster.json"), serde_json::to_vec_pretty(&record)?)?;
+        let record = Record {
+            mode: options.mode,
+            bin,
+            keeper,
+        };
+        fs::write(
+            state.join("cluster.json"),
+            serde_json::to_vec_pretty(&record)?,
+        )?;
         Self::start(&options.name, state, record)
     }
 
     /// Opens a cluster that runs.
     pub fn open(name: &str) -> Result<Self> {
         let state = paths::state(name)?;
-        let record = read_record(&state)?.with_context(|| format!("no cluster {name:?}; `changeover-cluster up --name {name}` starts it"))?;
+        let record = read_record(&state)?.with_context(|| {
+            format!("no cluster {name:?}; `changeover-cluster up --name {name}` starts it")
+        })?;
         let inside = record.keeper.attach()?;
         Ok(Self::of(name, state, record, inside))
     }
@@ -123,37 +129,65 @@ impl Cluster {
         self.record.bin.join(program)
     }
 
+    /// A command on the machine that finds the cluster's programs and its
+    /// kubeconfig.
+    pub fn on_machine(&self, program: impl AsRef<OsStr>) -> Command {
+        // With PATH changed, the child's PATH is searched for the program.
+        let mut command = Command::new(program);
+        self.environment(&mut command, &self.kubeconfig);
+        command
+    }
+
     /// A command in the cluster's network: it reaches pods, Services and the
     /// node by address. It sees the machine's files, and finds the cluster's
     /// programs and its kubeconfig.
-    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = self.inside.in_network();
+        command.arg(program);
+        self.environment(&mut command, &self.inside_kubeconfig);
+        command
+    }
+
+    /// Where kubectl and helm keep what they learned of this cluster's API. Their
+    /// own choice is the home directory, by port: the port of an earlier cluster.
+    pub fn kubectl_cache(&self) -> PathBuf {
+        self.state.join("kubectl-cache")
+    }
+
+    fn environment(&self, command: &mut Command, kubeconfig: &Path) {
         let path = std::env::var("PATH").unwrap_or_default();
         command
-            .arg(program)
             .env("PATH", format!("{}:{path}", self.record.bin.display()))
-            .env("KUBECONFIG", &self.inside_kubeconfig);
-        command
+            .env("KUBECONFIG", kubeconfig)
+            .env("KUBECACHEDIR", self.kubectl_cache());
     }
 
     /// Imports the images of an OCI or Docker archive under the names it gives
     /// them (`localhost/...`, fully qualified).
     pub fn load_image(&self, archive: &Path) -> Result<()> {
-        ensure!(self.record.mode == Mode::Full, "a cluster with only a control plane runs no images");
+        ensure!(
+            self.record.mode == Mode::Full,
+            "a cluster with only a control plane runs no images"
+        );
         images::load(self.inside, archive)
     }
 
     /// Ends the API server, as in an outage. Pods and kube-proxy go on.
     pub fn stop_api_server(&self) -> Result<()> {
-        let Some(process) = self.inside.component("kube-apiserver") else { return Ok(()) };
+        let Some(process) = self.inside.component("kube-apiserver") else {
+            return Ok(());
+        };
         let record = ProcessRecord::of(process.pid)?;
-        record.end(Signal::SIGTERM).or_else(|_| record.end(Signal::SIGKILL))
+        record
+            .end(Signal::SIGTERM)
+            .or_else(|_| record.end(Signal::SIGKILL))
     }
 
     /// Starts the API server after [`Cluster::stop_api_server`], and returns once it is ready.
     pub fn start_api_server(&self) -> Result<()> {
         if self.inside.component("kube-apiserver").is_none() {
-            self.inside.start(&self.state, "kube-apiserver", &control_plane::api_server())?;
+            self.inside
+                .start(&self.state, "kube-apiserver", &control_plane::api_server())?;
         }
         self.await_api_server()
     }
@@ -161,7 +195,14 @@ impl Cluster {
     fn of(name: &str, state: PathBuf, record: Record, inside: Inside) -> Self {
         let kubeconfig = state.join("kubeconfig");
         let inside_kubeconfig = state.join("inside.kubeconfig");
-        Self { name: name.to_owned(), state, kubeconfig, inside_kubeconfig, record, inside }
+        Self {
+            name: name.to_owned(),
+            state,
+            kubeconfig,
+            inside_kubeconfig,
+            record,
+            inside,
+        }
     }
 
     fn start(name: &str, state: PathBuf, record: Record) -> Result<Self> {
@@ -178,120 +219,19 @@ impl Cluster {
         started.map_err(|error: anyhow::Error| {
             // Nothing half-started keeps running; the logs stay for people.
             let _ = keeper.end();
-            error.context(format!("the cluster {name:?} did not come up; logs are in {}", logs.display()))
+            error.context(format!(
+                "the cluster {name:?} did not come up; logs are in {}",
+                logs.display()
+            ))
         })
-    }
-
-    fn start_components(&self) -> Result<()> {
-        let start = |component: &str, arguments: Vec<String>| self.inside.start(&self.state, component, &arguments);
-        let full = self.record.mode == Mode::Full;
-        start("etcd", control_plane::etcd())?;
-        start("kube-apiserver", control_plane::api_server())?;
-        if full {
-            cgroups::create(&self.name)?;
-            start("containerd", node::containerd())?;
-        }
-        self.await_api_server()?;
-        start("kube-controller-manager", control_plane::controller_manager())?;
-        if full {
-            start("kube-scheduler", control_plane::scheduler())?;
-            start("kube-proxy", node::proxy())?;
-            self.await_containerd()?;
-            images::load(self.inside, &pause::archive(&self.record.bin)?)?;
-            start("kubelet", node::kubelet())?;
-            self.create(&dns::manifest())?;
-            start("coredns", dns::coredns())?;
-            self.await_node()?;
-        }
-        // Pods are refused until their namespace has its default account.
-        self.await_condition("the default service account", NODE_LIMIT, || {
-            Ok(self.kubectl(&["get", "serviceaccount", "default", "--namespace=default", "--output=name"])?.is_some())
-        })
-    }
-
-    fn await_api_server(&self) -> Result<()> {
-        wait::until("the API server to be ready", API_SERVER_LIMIT, || {
-            self.inside.check(&self.state, "etcd")?;
-            self.inside.check(&self.state, "kube-apiserver")?;
-            self.api_server_is_ready()
-        })
-    }
-
-    fn await_containerd(&self) -> Result<()> {
-        self.await_condition("containerd", NODE_LIMIT, || images::ready(self.inside))
-    }
-
-    fn await_node(&self) -> Result<()> {
-        // A new node carries a taint until the controller manager has seen it Ready.
-        let state = r#"--output=jsonpath={.status.conditions[?(@.type=="Ready")].status}{.spec.taints}"#;
-        self.await_condition("the node to be Ready", NODE_LIMIT, || {
-            Ok(self.kubectl(&["get", "node", settings::NODE, state])?.is_some_and(|ready| ready == "True"))
-        })
-    }
-
-    /// Waits while every component that was started goes on running.
-    fn await_condition(&self, what: &str, limit: Duration, condition: impl Fn() -> Result<bool>) -> Result<()> {
-        let started: Vec<&str> = self.components().iter().copied().filter(|name| self.inside.component(name).is_some()).collect();
-        wait::until(what, limit, || {
-            started.iter().try_for_each(|component| self.inside.check(&self.state, component))?;
-            condition()
-        })
-    }
-
-    fn is_healthy(&self) -> bool {
-        self.components().iter().all(|component| self.inside.component(component).is_some())
-            && self.api_server_is_ready().unwrap_or(false)
-    }
-
-    fn api_server_is_ready(&self) -> Result<bool> {
-        Ok(self.kubectl(&["get", "--raw=/readyz"])?.is_some())
-    }
-
-    fn components(&self) -> &'static [&'static str] {
-        match self.record.mode {
-            Mode::ControlPlane => &["etcd", "kube-apiserver", "kube-controller-manager"],
-            Mode::Full => &[
-                "etcd",
-                "kube-apiserver",
-                "kube-controller-manager",
-                "kube-scheduler",
-                "containerd",
-                "kubelet",
-                "kube-proxy",
-                "coredns",
-            ],
-        }
-    }
-
-    /// What kubectl prints, or nothing when it fails, as it does while things start.
-    fn kubectl(&self, arguments: &[&str]) -> Result<Option<String>> {
-        let mut command = Command::new(self.bin("kubectl"));
-        command.arg("--request-timeout=5s").args(arguments).env("KUBECONFIG", &self.kubeconfig);
-        let output = command.stdin(Stdio::null()).output().context("cannot run kubectl")?;
-        Ok(output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
-    }
-
-    fn create(&self, manifest: &str) -> Result<()> {
-        let mut child = Command::new(self.bin("kubectl"))
-            .args(["create", "--validate=false", "--filename=-"])
-            .env("KUBECONFIG", &self.kubeconfig)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("cannot run kubectl")?;
-        if let Some(mut input) = child.stdin.take() {
-            input.write_all(manifest.as_bytes())?;
-        }
-        let output = child.wait_with_output()?;
-        ensure!(output.status.success(), "kubectl create: {}", String::from_utf8_lossy(&output.stderr).trim());
-        Ok(())
     }
 }
 
 /// One `up` or `down` of a name at a time.
 fn lock(state: &Path) -> Result<File> {
-    let clusters = state.parent().context("the cluster directory has no parent")?;
+    let clusters = state
+        .parent()
+        .context("the cluster directory has no parent")?;
     fs::create_dir_all(clusters).with_context(|| format!("cannot make {}", clusters.display()))?;
     let file = File::create(state.with_extension("lock"))?;
     file.lock().context("cannot lock the cluster's name")?;
@@ -301,7 +241,11 @@ fn lock(state: &Path) -> Result<File> {
 fn read_record(state: &Path) -> Result<Option<Record>> {
     let path = state.join("cluster.json");
     match fs::read(&path) {
-        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))?)),
+        Ok(bytes) => {
+            Ok(Some(serde_json::from_slice(&bytes).with_context(|| {
+                format!("{} is damaged", path.display())
+            })?))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => bail!("cannot read {}: {error}", path.display()),
     }
@@ -313,7 +257,9 @@ fn remove(name: &str, state: &Path) -> Result<()> {
     }
     cgroups::remove(name)?;
     match fs::remove_dir_all(state) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).with_context(|| format!("cannot remove {}", state.display())),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", state.display()))
+        }
         _ => Ok(()),
     }
 }

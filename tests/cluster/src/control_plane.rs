@@ -13,7 +13,11 @@ use crate::settings::{API_PORT, NODE, NODE_IP, SERVICE_CIDR};
 
 /// Users of the API other than people: file name, user, group.
 const USERS: &[(&str, &str, Option<&str>)] = &[
-    ("kube-controller-manager", "system:kube-controller-manager", None),
+    (
+        "kube-controller-manager",
+        "system:kube-controller-manager",
+        None,
+    ),
     ("kube-scheduler", "system:kube-scheduler", None),
     ("kube-proxy", "system:kube-proxy", None),
     ("coredns", "coredns", None),
@@ -32,15 +36,33 @@ pub fn write_credentials(cluster: &str, state: &Path, port: u16) -> Result<()> {
     let certificate = authority.certificate();
     let write = |path: &Path, server: &str, user: &str, group: Option<&str>| -> Result<()> {
         let identity = authority.client(user, group)?;
-        write_private(path, &kubeconfig::render(cluster, server, &certificate, &identity))
+        write_private(
+            path,
+            &kubeconfig::render(cluster, server, &certificate, &identity),
+        )
     };
     for (file, user, group) in USERS {
-        write(&configs.join(format!("{file}.kubeconfig")), &server(), user, *group)?;
+        write(
+            &configs.join(format!("{file}.kubeconfig")),
+            &server(),
+            user,
+            *group,
+        )?;
     }
-    write(&configs.join("kubelet.kubeconfig"), &server(), &format!("system:node:{NODE}"), Some("system:nodes"))?;
+    write(
+        &configs.join("kubelet.kubeconfig"),
+        &server(),
+        &format!("system:node:{NODE}"),
+        Some("system:nodes"),
+    )?;
     let admins = Some("system:masters");
     write(&state.join("inside.kubeconfig"), &server(), "admin", admins)?;
-    write(&state.join("kubeconfig"), &format!("https://127.0.0.1:{port}"), "admin", admins)
+    write(
+        &state.join("kubeconfig"),
+        &format!("https://127.0.0.1:{port}"),
+        "admin",
+        admins,
+    )
 }
 
 /// etcd keeps nothing that must survive the machine, so it never waits for the disk.
@@ -75,9 +97,18 @@ pub fn api_server() -> Vec<String> {
         format!("--kubelet-client-key={}", pki("kubelet-client.key")),
         // Logs and exec: node names resolve nowhere here.
         "--kubelet-preferred-address-types=InternalIP".into(),
+        // Aggregated API servers trust who the API server says is calling.
+        format!("--requestheader-client-ca-file={}", pki("ca.crt")),
+        "--requestheader-allowed-names=front-proxy-client".into(),
+        "--requestheader-username-headers=X-Remote-User".into(),
+        "--requestheader-group-headers=X-Remote-Group".into(),
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-".into(),
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local".into(),
         format!("--service-account-key-file={}", pki("service-accounts.pub")),
-        format!("--service-account-signing-key-file={}", pki("service-accounts.key")),
+        format!(
+            "--service-account-signing-key-file={}",
+            pki("service-accounts.key")
+        ),
     ]
 }
 
@@ -87,9 +118,14 @@ pub fn controller_manager() -> Vec<String> {
     let mut arguments = vec![
         "--use-service-account-credentials=true".into(),
         format!("--root-ca-file={}", pki("ca.crt")),
-        format!("--service-account-private-key-file={}", pki("service-accounts.key")),
+        format!(
+            "--service-account-private-key-file={}",
+            pki("service-accounts.key")
+        ),
         format!("--cluster-signing-cert-file={}", pki("ca.crt")),
         format!("--cluster-signing-key-file={}", pki("ca.key")),
+        // The default lies in /usr.
+        "--flex-volume-plugin-dir=/run/changeover/volume-plugins".into(),
         "--concurrent-deployment-syncs=16".into(),
         "--concurrent-replicaset-syncs=16".into(),
         "--concurrent-service-endpoint-syncs=16".into(),

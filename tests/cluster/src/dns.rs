@@ -6,7 +6,10 @@ use crate::settings::render;
 
 /// Arguments of CoreDNS.
 pub fn coredns() -> Vec<String> {
-    vec![format!("-conf={}", inside("config/Corefile")), "-quiet".into()]
+    vec![
+        format!("-conf={}", inside("config/Corefile")),
+        "-quiet".into(),
+    ]
 }
 
 /// The Service, its endpoint and the permission to read what has a name.

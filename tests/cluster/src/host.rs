@@ -12,18 +12,42 @@ struct Need {
 }
 
 const RUN: &[Need] = &[
-    Need { package: "iproute2", check: || finds("ip", "-V") },
-    Need { package: "util-linux", check: || finds("nsenter", "-V") && finds("unshare", "-V") && finds("setsid", "-V") },
-    Need { package: "mount", check: || finds("mount", "-V") },
+    Need {
+        package: "iproute2",
+        check: || finds("ip", "-V"),
+    },
+    Need {
+        package: "util-linux",
+        check: || finds("nsenter", "-V") && finds("unshare", "-V") && finds("setsid", "-V"),
+    },
+    Need {
+        package: "mount",
+        check: || finds("mount", "-V"),
+    },
     // kube-proxy and the portmap plugin call nft.
-    Need { package: "nftables", check: || finds("nft", "--version") },
+    Need {
+        package: "nftables",
+        check: || finds("nft", "--version"),
+    },
 ];
 
 const BUILD: &[Need] = &[
-    Need { package: "gcc", check: || finds("gcc", "--version") },
-    Need { package: "libc6-dev", check: || std::path::Path::new("/usr/include/stdlib.h").exists() },
-    Need { package: "pkg-config", check: || finds("pkg-config", "--version") },
-    Need { package: "libseccomp-dev", check: || finds("pkg-config", "--exists libseccomp") },
+    Need {
+        package: "gcc",
+        check: || finds("gcc", "--version"),
+    },
+    Need {
+        package: "libc6-dev",
+        check: || std::path::Path::new("/usr/include/stdlib.h").exists(),
+    },
+    Need {
+        package: "pkg-config",
+        check: || finds("pkg-config", "--version"),
+    },
+    Need {
+        package: "libseccomp-dev",
+        check: || finds("pkg-config", "--exists libseccomp"),
+    },
 ];
 
 /// Checks that a cluster can run here; installs missing Debian packages.
@@ -50,7 +74,11 @@ pub fn go_version() -> Result<String> {
     let output = Command::new("go").arg("version").output().context(
         "Go is missing: install Go 1.26.8 or newer from your distribution or https://go.dev/dl, and put `go` on the PATH",
     )?;
-    ensure!(output.status.success(), "`go version` failed: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "`go version` failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
@@ -59,11 +87,20 @@ fn install_missing(needs: &[Need]) -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
-    let by_hand = format!("apt-get update && apt-get install -y --no-install-recommends {}", packages.join(" "));
+    let by_hand = format!(
+        "apt-get update && apt-get install -y --no-install-recommends {}",
+        packages.join(" ")
+    );
     if !Uid::effective().is_root() || !finds("apt-get", "--version") {
-        bail!("missing on this machine: {}. On Debian or Ubuntu run `sudo sh -c '{by_hand}'`; elsewhere install the packages of the same purpose", packages.join(", "));
+        bail!(
+            "missing on this machine: {}. On Debian or Ubuntu run `sudo sh -c '{by_hand}'`; elsewhere install the packages of the same purpose",
+            packages.join(", ")
+        );
     }
-    eprintln!("changeover-cluster: installing {} with apt-get", packages.join(", "));
+    eprintln!(
+        "changeover-cluster: installing {} with apt-get",
+        packages.join(", ")
+    );
     let status = Command::new("sh")
         .args(["-c", &format!("({by_hand}) 1>&2")])
         .env("DEBIAN_FRONTEND", "noninteractive")
@@ -71,12 +108,20 @@ fn install_missing(needs: &[Need]) -> Result<()> {
         .status()
         .context("cannot run apt-get")?;
     let still = missing(needs);
-    ensure!(status.success() && still.is_empty(), "could not install {}; run `{by_hand}` and read what it says", still.join(", "));
+    ensure!(
+        status.success() && still.is_empty(),
+        "could not install {}; run `{by_hand}` and read what it says",
+        still.join(", ")
+    );
     Ok(())
 }
 
 fn missing(needs: &[Need]) -> Vec<&'static str> {
-    needs.iter().filter(|need| !(need.check)()).map(|need| need.package).collect()
+    needs
+        .iter()
+        .filter(|need| !(need.check)())
+        .map(|need| need.package)
+        .collect()
 }
 
 fn finds(program: &str, arguments: &str) -> bool {

@@ -17,17 +17,31 @@ const KNOWN_TO_KUBELET: &str = "io.cri-containerd.image=managed";
 /// kubelet can start pods from them.
 pub fn load(inside: Inside, archive: &Path) -> Result<()> {
     // As standard input, because the cluster's own directories may hide the file.
-    let file = File::open(archive).with_context(|| format!("cannot read the image {}", archive.display()))?;
-    run(ctr(inside).args(["images", "import", "-"]).stdin(file)).with_context(|| format!("cannot import {}", archive.display()))?;
-    wait::until("the imported images to be known to the kubelet", Duration::from_secs(30), || {
-        let list = run(ctr(inside).args(["images", "list"]))?;
-        Ok(list.lines().skip(1).all(|line| line.contains(KNOWN_TO_KUBELET)))
-    })
+    let file = File::open(archive)
+        .with_context(|| format!("cannot read the image {}", archive.display()))?;
+    run(ctr(inside).args(["images", "import", "-"]).stdin(file))
+        .with_context(|| format!("cannot import {}", archive.display()))?;
+    wait::until(
+        "the imported images to be known to the kubelet",
+        Duration::from_secs(30),
+        || {
+            let list = run(ctr(inside).args(["images", "list"]))?;
+            Ok(list
+                .lines()
+                .skip(1)
+                .all(|line| line.contains(KNOWN_TO_KUBELET)))
+        },
+    )
 }
 
 /// Whether containerd answers.
 pub fn ready(inside: Inside) -> Result<bool> {
-    Ok(ctr(inside).arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status()?.success())
+    Ok(ctr(inside)
+        .arg("version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?
+        .success())
 }
 
 fn ctr(inside: Inside) -> Command {
@@ -38,7 +52,11 @@ fn ctr(inside: Inside) -> Command {
 
 fn run(command: &mut Command) -> Result<String> {
     let output = command.output().context("cannot run ctr")?;
-    ensure!(output.status.success(), "ctr: {}", String::from_utf8_lossy(&output.stderr).trim());
+    ensure!(
+        output.status.success(),
+        "ctr: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
     match String::from_utf8(output.stdout) {
         Ok(text) => Ok(text),
         Err(_) => bail!("ctr printed something other than text"),

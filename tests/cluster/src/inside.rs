@@ -34,7 +34,10 @@ impl Inside {
         let mut command = self.enter(&["--mount", "--net", "--pid"]);
         command
             .env_clear()
-            .env("PATH", format!("{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
+            .env(
+                "PATH",
+                format!("{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            )
             .env("HOME", "/run/changeover")
             .current_dir("/");
         command
@@ -43,14 +46,21 @@ impl Inside {
     /// `nsenter` up to and including `--`; the program follows as arguments.
     pub fn enter(self, namespaces: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
-        command.arg("--target").arg(self.init.to_string()).args(namespaces).arg("--");
+        command
+            .arg("--target")
+            .arg(self.init.to_string())
+            .args(namespaces)
+            .arg("--");
         command
     }
 
     /// Starts a component; it outlives this process. What it says goes to
     /// `log/NAME.log` in the cluster's directory.
     pub fn start(self, state: &Path, component: &str, arguments: &[String]) -> Result<()> {
-        let log = fs::OpenOptions::new().create(true).append(true).open(log_of(state, component))?;
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log_of(state, component))?;
         let status = self
             .in_all()
             .args(["setsid", "--fork", &program_of(component)])
@@ -62,14 +72,18 @@ impl Inside {
             .context("cannot run nsenter")?;
         ensure!(status.success(), "cannot start {component}: {status}");
         // `setsid` returns before its child has become the component.
-        let appears = wait::until(component, Duration::from_secs(5), || Ok(self.component(component).is_some()));
+        let appears = wait::until(component, Duration::from_secs(5), || {
+            Ok(self.component(component).is_some())
+        });
         appears.or_else(|_| self.check(state, component))
     }
 
     /// The running process of a component.
     pub fn component(self, component: &str) -> Option<Member> {
         let program = program_of(component);
-        members(self.init).into_iter().find(|member| member.program == program)
+        members(self.init)
+            .into_iter()
+            .find(|member| member.program == program)
     }
 
     /// Fails with the end of its log when a component that was started is gone.
@@ -80,8 +94,14 @@ impl Inside {
         let path = log_of(state, component);
         let log = fs::read_to_string(&path).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
-        let last = lines.get(lines.len().saturating_sub(12)..).unwrap_or_default().join("\n");
-        bail!("{component} does not run; the end of {}:\n{last}", path.display())
+        let last = lines
+            .get(lines.len().saturating_sub(12)..)
+            .unwrap_or_default()
+            .join("\n");
+        bail!(
+            "{component} does not run; the end of {}:\n{last}",
+            path.display()
+        )
     }
 }
 

@@ -41,7 +41,8 @@ impl Keeper {
     /// at once, then calls [`Keeper::prepare`].
     pub fn start(name: &str, bin: &Path, log: &Path) -> Result<Self> {
         // Made here, so it listens in the machine's namespace wherever the keeper runs.
-        let listener = TcpListener::bind("127.0.0.1:0").context("cannot open a port on 127.0.0.1")?;
+        let listener =
+            TcpListener::bind("127.0.0.1:0").context("cannot open a port on 127.0.0.1")?;
         let port = listener.local_addr()?.port();
         let program = bin.join("keeper").display().to_string();
         let mut child = Command::new("setsid")
@@ -58,13 +59,21 @@ impl Keeper {
         let holder = ProcessRecord::of(i32::try_from(child.id())?)?;
         // Reaps the holder when this process outlives it.
         std::thread::spawn(move || child.wait());
-        Ok(Self { holder, port, program })
+        Ok(Self {
+            holder,
+            port,
+            program,
+        })
     }
 
     /// Waits for the keeper, then sets up mounts and network around it.
     pub fn prepare(&self, state: &Path, bin: &Path, log: &Path) -> Result<Inside> {
         wait::until("the cluster's namespaces", Duration::from_secs(10), || {
-            ensure!(self.holder.is_alive(), "cannot make namespaces: {}", fs::read_to_string(log).unwrap_or_default());
+            ensure!(
+                self.holder.is_alive(),
+                "cannot make namespaces: {}",
+                fs::read_to_string(log).unwrap_or_default()
+            );
             Ok(self.init().is_some())
         })?;
         let inside = self.attach()?;
@@ -76,13 +85,19 @@ impl Keeper {
             .env("BIN", bin)
             .output()
             .context("cannot run nsenter")?;
-        ensure!(output.status.success(), "cannot set up the node: {}", String::from_utf8_lossy(&output.stderr).trim());
+        ensure!(
+            output.status.success(),
+            "cannot set up the node: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
         Ok(inside)
     }
 
     /// The way into the namespaces, as long as they exist.
     pub fn attach(&self) -> Result<Inside> {
-        let init = self.init().context("the cluster does not run; `changeover-cluster up` starts it")?;
+        let init = self
+            .init()
+            .context("the cluster does not run; `changeover-cluster up` starts it")?;
         Ok(Inside::of(init))
     }
 

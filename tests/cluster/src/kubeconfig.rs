@@ -7,7 +7,8 @@ use crate::pki::Identity;
 
 /// A kubeconfig that holds all it needs, so that it can be copied elsewhere.
 pub fn render(cluster: &str, server: &str, authority: &str, identity: &Identity) -> String {
-    let [authority, certificate, key] = [authority, &identity.certificate, &identity.key].map(|pem| STANDARD.encode(pem));
+    let [authority, certificate, key] =
+        [authority, &identity.certificate, &identity.key].map(|pem| STANDARD.encode(pem));
     format!(
         "apiVersion: v1
 kind: Config

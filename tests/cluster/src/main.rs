@@ -70,13 +70,24 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Build => println!("{}", binaries()?.display()),
-        Command::Up { cluster: Name { name }, control_plane_only } => up(name, control_plane_only)?,
+        Command::Up {
+            cluster: Name { name },
+            control_plane_only,
+        } => up(name, control_plane_only)?,
         Command::Down(Name { name }) => Cluster::remove(&name)?,
         Command::Env(Name { name }) => print_environment(&Cluster::open(&name)?),
-        Command::Exec { cluster: Name { name }, program } => exec(&Cluster::open(&name)?, &program)?,
-        Command::Load { cluster: Name { name }, archives } => {
+        Command::Exec {
+            cluster: Name { name },
+            program,
+        } => exec(&Cluster::open(&name)?, &program)?,
+        Command::Load {
+            cluster: Name { name },
+            archives,
+        } => {
             let cluster = Cluster::open(&name)?;
-            archives.iter().try_for_each(|archive| cluster.load_image(archive))?;
+            archives
+                .iter()
+                .try_for_each(|archive| cluster.load_image(archive))?;
         }
     }
     Ok(())
@@ -85,9 +96,19 @@ fn run(command: Command) -> Result<()> {
 fn up(name: String, control_plane_only: bool) -> Result<()> {
     let bin = binaries()?;
     let start = Instant::now();
-    let mode = if control_plane_only { Mode::ControlPlane } else { Mode::Full };
-    let cluster = Cluster::up(&Options { name: name.clone(), mode })?;
-    println!("cluster {name} is up after {:.1} s", start.elapsed().as_secs_f32());
+    let mode = if control_plane_only {
+        Mode::ControlPlane
+    } else {
+        Mode::Full
+    };
+    let cluster = Cluster::up(&Options {
+        name: name.clone(),
+        mode,
+    })?;
+    println!(
+        "cluster {name} is up after {:.1} s",
+        start.elapsed().as_secs_f32()
+    );
     println!("  kubeconfig: {}", cluster.kubeconfig().display());
     println!("  programs:   {}", bin.display());
     println!("  both in your shell: eval \"$(changeover-cluster env --name {name})\"");
@@ -96,6 +117,7 @@ fn up(name: String, control_plane_only: bool) -> Result<()> {
 
 fn print_environment(cluster: &Cluster) {
     println!("export KUBECONFIG={:?}", cluster.kubeconfig());
+    println!("export KUBECACHEDIR={:?}", cluster.kubectl_cache());
     println!("export PATH={:?}:\"$PATH\"", cluster.bin_directory());
 }
 

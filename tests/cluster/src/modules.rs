@@ -37,12 +37,24 @@ pub const MODULES: &[Module] = &[
     Module {
         name: "keeper",
         files: module_files!("keeper": "go.mod", "main.go"),
-        targets: &[Target { title: "keeper", packages: &["."], output: "keeper", cgo_tags: None, ldflags: PLAIN }],
+        targets: &[Target {
+            title: "keeper",
+            packages: &["."],
+            output: "keeper",
+            cgo_tags: None,
+            ldflags: PLAIN,
+        }],
     },
     Module {
         name: "pause",
         files: module_files!("pause": "go.mod", "main.go"),
-        targets: &[Target { title: "pause", packages: &["."], output: "pause", cgo_tags: None, ldflags: PLAIN }],
+        targets: &[Target {
+            title: "pause",
+            packages: &["."],
+            output: "pause",
+            cgo_tags: None,
+            ldflags: PLAIN,
+        }],
     },
     Module {
         name: "containers",
@@ -87,7 +99,13 @@ pub const MODULES: &[Module] = &[
     Module {
         name: "coredns",
         files: module_files!("coredns": "go.mod", "go.sum", "main.go"),
-        targets: &[Target { title: "CoreDNS 1.14.1", packages: &["."], output: "coredns", cgo_tags: None, ldflags: PLAIN }],
+        targets: &[Target {
+            title: "CoreDNS 1.14.1",
+            packages: &["."],
+            output: "coredns",
+            cgo_tags: None,
+            ldflags: PLAIN,
+        }],
     },
     Module {
         name: "helm",
@@ -103,8 +121,15 @@ pub const MODULES: &[Module] = &[
 ];
 
 /// The names under which the binary `kubernetes` is called.
-pub const KUBERNETES_LINKS: &[&str] =
-    &["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl"];
+pub const KUBERNETES_LINKS: &[&str] = &[
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "kubelet",
+    "kubectl",
+];
 
 /// Names the cache entry: the same sources by the same compiler, the same key.
 pub fn cache_key(go_version: &str) -> String {
@@ -123,10 +148,20 @@ pub fn cache_key(go_version: &str) -> String {
         }
         for target in module.targets {
             target.packages.iter().for_each(|package| add(package));
-            [target.output, target.cgo_tags.unwrap_or("no cgo"), target.ldflags].into_iter().for_each(&mut add);
+            [
+                target.output,
+                target.cgo_tags.unwrap_or("no cgo"),
+                target.ldflags,
+            ]
+            .into_iter()
+            .for_each(&mut add);
         }
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -142,9 +177,20 @@ mod tests {
     #[test]
     fn every_module_with_dependencies_pins_their_checksums() {
         for module in MODULES {
-            let file = |name| module.files.iter().find(|(file, _)| *file == name).map(|(_, content)| *content);
+            let file = |name| {
+                module
+                    .files
+                    .iter()
+                    .find(|(file, _)| *file == name)
+                    .map(|(_, content)| *content)
+            };
             let has_dependencies = file("go.mod").unwrap().contains("require");
-            assert_eq!(has_dependencies, file("go.sum").is_some(), "{}", module.name);
+            assert_eq!(
+                has_dependencies,
+                file("go.sum").is_some(),
+                "{}",
+                module.name
+            );
         }
     }
 }

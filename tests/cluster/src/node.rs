@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::cgroups;
 use crate::inside::path as inside;
 use crate::settings::{NODE, NODE_IP, render};
-use crate::cgroups;
 
 /// Writes the configuration of everything on the node.
 pub fn write_configuration(cluster: &str, state: &Path) -> Result<()> {
@@ -17,9 +17,18 @@ pub fn write_configuration(cluster: &str, state: &Path) -> Result<()> {
         fs::create_dir_all(state.join(directory))?;
     }
     let files = [
-        ("config/containerd.toml", include_str!("../config/containerd.toml")),
-        ("config/kubelet.yaml", include_str!("../config/kubelet.yaml")),
-        ("config/kube-proxy.yaml", include_str!("../config/kube-proxy.yaml")),
+        (
+            "config/containerd.toml",
+            include_str!("../config/containerd.toml"),
+        ),
+        (
+            "config/kubelet.yaml",
+            include_str!("../config/kubelet.yaml"),
+        ),
+        (
+            "config/kube-proxy.yaml",
+            include_str!("../config/kube-proxy.yaml"),
+        ),
         ("config/Corefile", include_str!("../config/Corefile")),
         ("cni/pods.conflist", include_str!("../config/pods.conflist")),
         // Pods inherit what is not the cluster's: nothing.
@@ -33,7 +42,10 @@ pub fn write_configuration(cluster: &str, state: &Path) -> Result<()> {
 
 /// Arguments of containerd.
 pub fn containerd() -> Vec<String> {
-    vec![format!("--config={}", inside("config/containerd.toml")), "--log-level=warn".into()]
+    vec![
+        format!("--config={}", inside("config/containerd.toml")),
+        "--log-level=warn".into(),
+    ]
 }
 
 /// Arguments of the kubelet.
@@ -49,5 +61,8 @@ pub fn kubelet() -> Vec<String> {
 
 /// Arguments of kube-proxy.
 pub fn proxy() -> Vec<String> {
-    vec![format!("--config={}", inside("config/kube-proxy.yaml")), format!("--hostname-override={NODE}")]
+    vec![
+        format!("--config={}", inside("config/kube-proxy.yaml")),
+        format!("--hostname-override={NODE}"),
+    ]
 }

@@ -14,9 +14,16 @@ pub fn cache() -> Result<PathBuf> {
             PathBuf::from(home).join(".cache/changeover")
         }
     };
-    ensure!(cache.is_absolute(), "CHANGEOVER_CACHE must be an absolute path, not {}", cache.display());
+    ensure!(
+        cache.is_absolute(),
+        "CHANGEOVER_CACHE must be an absolute path, not {}",
+        cache.display()
+    );
     // The cluster covers /run with one of its own and would not find its files.
-    ensure!(!cache.starts_with("/run") && !cache.starts_with("/proc"), "CHANGEOVER_CACHE must not lie below /run or /proc");
+    ensure!(
+        !cache.starts_with("/run") && !cache.starts_with("/proc"),
+        "CHANGEOVER_CACHE must not lie below /run or /proc"
+    );
     Ok(cache)
 }
 
@@ -28,9 +35,14 @@ pub fn state(name: &str) -> Result<PathBuf> {
 
 /// Names are directories and control groups, so they are kept plain.
 fn check_name(name: &str) -> Result<()> {
-    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if name.is_empty() || name.len() > 40 || !plain || name.starts_with('-') || name.ends_with('-') {
-        bail!("the cluster name {name:?} must be 1 to 40 lower-case letters, digits or inner dashes");
+    let plain = name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if name.is_empty() || name.len() > 40 || !plain || name.starts_with('-') || name.ends_with('-')
+    {
+        bail!(
+            "the cluster name {name:?} must be 1 to 40 lower-case letters, digits or inner dashes"
+        );
     }
     Ok(())
 }
@@ -48,7 +60,16 @@ mod tests {
 
     #[test]
     fn names_that_would_leave_the_directory_are_refused() {
-        for name in ["", "..", "a/b", "-a", "a-", "Upper", "with space", &"x".repeat(41)] {
+        for name in [
+            "",
+            "..",
+            "a/b",
+            "-a",
+            "a-",
+            "Upper",
+            "with space",
+            &"x".repeat(41),
+        ] {
             assert!(check_name(name).is_err(), "{name}");
         }
     }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
 };
 
 use crate::settings::{KUBERNETES_IP, NODE, NODE_IP};
@@ -33,9 +33,16 @@ impl Authority {
         let key = KeyPair::generate()?;
         let mut params = params("changeover-cluster", None, &[])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::CrlSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
         let key_pem = key.serialize_pem();
-        let authority = Self { issuer: CertifiedIssuer::self_signed(params, key)?, directory: directory.to_owned() };
+        let authority = Self {
+            issuer: CertifiedIssuer::self_signed(params, key)?,
+            directory: directory.to_owned(),
+        };
         authority.write("ca.crt", &authority.certificate())?;
         authority.write("ca.key", &key_pem)?;
         let service_accounts = KeyPair::generate()?;
@@ -55,7 +62,8 @@ impl Authority {
         ];
         authority.server("kube-apiserver", &api_server)?;
         authority.server("kubelet-server", &[NODE_IP, NODE])?;
-        let to_kubelet = authority.client("kube-apiserver-kubelet-client", Some("system:masters"))?;
+        let to_kubelet =
+            authority.client("kube-apiserver-kubelet-client", Some("system:masters"))?;
         authority.write_identity("kubelet-client", &to_kubelet)?;
         Ok(authority)
     }
@@ -67,20 +75,33 @@ impl Authority {
 
     /// A certificate for a user of the API, perhaps in a group.
     pub fn client(&self, user: &str, group: Option<&str>) -> Result<Identity> {
-        self.issue(params(user, group, &[])?, ExtendedKeyUsagePurpose::ClientAuth)
+        self.issue(
+            params(user, group, &[])?,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        )
     }
 
     fn server(&self, name: &str, addresses: &[&str]) -> Result<()> {
-        let identity = self.issue(params(name, None, addresses)?, ExtendedKeyUsagePurpose::ServerAuth)?;
+        let identity = self.issue(
+            params(name, None, addresses)?,
+            ExtendedKeyUsagePurpose::ServerAuth,
+        )?;
         self.write_identity(name, &identity)
     }
 
-    fn issue(&self, mut params: CertificateParams, usage: ExtendedKeyUsagePurpose) -> Result<Identity> {
+    fn issue(
+        &self,
+        mut params: CertificateParams,
+        usage: ExtendedKeyUsagePurpose,
+    ) -> Result<Identity> {
         let key = KeyPair::generate()?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![usage];
         let certificate = params.signed_by(&key, &self.issuer)?;
-        Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem() })
+        Ok(Identity {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        })
     }
 
     fn write_identity(&self, name: &str, identity: &Identity) -> Result<()> {
@@ -106,13 +127,24 @@ pub fn write_private(path: &Path, content: &str) -> Result<()> {
     Ok(())
 }
 
-fn params(common_name: &str, organisation: Option<&str>, addresses: &[&str]) -> Result<CertificateParams> {
-    let addresses: Vec<String> = addresses.iter().map(|address| (*address).to_owned()).collect();
+fn params(
+    common_name: &str,
+    organisation: Option<&str>,
+    addresses: &[&str],
+) -> Result<CertificateParams> {
+    let addresses: Vec<String> = addresses
+        .iter()
+        .map(|address| (*address).to_owned())
+        .collect();
     let mut params = CertificateParams::new(addresses)?;
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
     if let Some(organisation) = organisation {
-        params.distinguished_name.push(DnType::OrganizationName, organisation);
+        params
+            .distinguished_name
+            .push(DnType::OrganizationName, organisation);
     }
     Ok(params)
 }

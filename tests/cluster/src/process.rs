@@ -41,7 +41,11 @@ impl ProcessRecord {
     /// Records a process that runs now.
     pub fn of(pid: i32) -> Result<Self> {
         let stat = stat(pid).with_context(|| format!("process {pid} ended at once"))?;
-        Ok(Self { pid, start: stat.start, boot: boot()? })
+        Ok(Self {
+            pid,
+            start: stat.start,
+            boot: boot()?,
+        })
     }
 
     /// Whether this very process, not a later one with its number, still runs.
@@ -63,31 +67,50 @@ impl ProcessRecord {
 
 /// The child of `parent`, once it runs `program`.
 pub fn child_of(parent: i32, program: &str) -> Option<i32> {
-    pids().find(|pid| stat(*pid).is_some_and(|s| s.parent == parent) && program_of(*pid).is_some_and(|p| p == program))
+    pids().find(|pid| {
+        stat(*pid).is_some_and(|s| s.parent == parent)
+            && program_of(*pid).is_some_and(|p| p == program)
+    })
 }
 
 /// Every process in the process namespace of `init`.
 pub fn members(init: i32) -> Vec<Member> {
     let namespace = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
-    let Some(wanted) = namespace(init) else { return Vec::new() };
+    let Some(wanted) = namespace(init) else {
+        return Vec::new();
+    };
     pids()
         .filter(|pid| namespace(*pid).as_ref() == Some(&wanted))
-        .filter_map(|pid| Some(Member { pid, program: program_of(pid)? }))
+        .filter_map(|pid| {
+            Some(Member {
+                pid,
+                program: program_of(pid)?,
+            })
+        })
         .collect()
 }
 
 fn pids() -> impl Iterator<Item = i32> {
-    fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
 fn program_of(pid: i32) -> Option<String> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let first = line.split(|byte| *byte == 0).next().filter(|word| !word.is_empty())?;
+    let first = line
+        .split(|byte| *byte == 0)
+        .next()
+        .filter(|word| !word.is_empty())?;
     Some(String::from_utf8_lossy(first).into_owned())
 }
 
 fn boot() -> Result<String> {
-    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id").context("cannot read the boot id")?.trim().to_owned())
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .context("cannot read the boot id")?
+        .trim()
+        .to_owned())
 }
 
 fn stat(pid: i32) -> Option<Stat> {
@@ -99,7 +122,11 @@ fn stat(pid: i32) -> Option<Stat> {
 fn parse_stat(line: &str) -> Option<Stat> {
     let (_, after_name) = line.rsplit_once(") ")?;
     let fields: Vec<&str> = after_name.split_whitespace().collect();
-    Some(Stat { state: fields.first()?.chars().next()?, parent: fields.get(1)?.parse().ok()?, start: fields.get(19)?.parse().ok()? })
+    Some(Stat {
+        state: fields.first()?.chars().next()?,
+        parent: fields.get(1)?.parse().ok()?,
+        start: fields.get(19)?.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -113,16 +140,29 @@ mod tests {
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_fields() {
         let line = "42 (a) b (c)) S 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 10 18446744073709551615";
-        assert_eq!(parse_stat(line), Some(Stat { state: 'S', parent: 7, start: 987_654 }));
+        assert_eq!(
+            parse_stat(line),
+            Some(Stat {
+                state: 'S',
+                parent: 7,
+                start: 987_654
+            })
+        );
     }
 
     #[test]
     fn another_process_with_the_same_number_is_not_taken_for_the_recorded_one() {
         let own = ProcessRecord::of(std::process::id() as i32).unwrap();
         assert!(own.is_alive());
-        let predecessor = ProcessRecord { start: own.start - 1, ..own.clone() };
+        let predecessor = ProcessRecord {
+            start: own.start - 1,
+            ..own.clone()
+        };
         assert!(!predecessor.is_alive());
-        let before_reboot = ProcessRecord { boot: "another boot".into(), ..own };
+        let before_reboot = ProcessRecord {
+            boot: "another boot".into(),
+            ..own
+        };
         assert!(!before_reboot.is_alive());
     }
 
@@ -130,7 +170,10 @@ mod tests {
     fn a_recorded_process_is_found_as_a_child_and_ended() {
         let mut child = Command::new("sleep").arg("600").spawn().unwrap();
         let record = ProcessRecord::of(child.id() as i32).unwrap();
-        assert_eq!(child_of(std::process::id() as i32, "sleep"), Some(record.pid));
+        assert_eq!(
+            child_of(std::process::id() as i32, "sleep"),
+            Some(record.pid)
+        );
         record.end(Signal::SIGKILL).unwrap();
         assert!(!record.is_alive());
         child.wait().unwrap();

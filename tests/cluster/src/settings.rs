@@ -25,9 +25,17 @@ pub const STATE: &str = "/run/changeover/state";
 
 /// Fills the placeholders of a file in `config/`.
 pub fn render(template: &str, cgroup: &str) -> String {
-    [("@NODE_IP@", NODE_IP), ("@GATEWAY@", GATEWAY), ("@DNS_IP@", DNS_IP), ("@POD_CIDR@", POD_CIDR), ("@CGROUP@", cgroup)]
-        .iter()
-        .fold(template.to_owned(), |text, (placeholder, value)| text.replace(placeholder, value))
+    [
+        ("@NODE_IP@", NODE_IP),
+        ("@GATEWAY@", GATEWAY),
+        ("@DNS_IP@", DNS_IP),
+        ("@POD_CIDR@", POD_CIDR),
+        ("@CGROUP@", cgroup),
+    ]
+    .iter()
+    .fold(template.to_owned(), |text, (placeholder, value)| {
+        text.replace(placeholder, value)
+    })
 }
 
 #[cfg(test)]

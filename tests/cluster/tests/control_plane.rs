@@ -1,49 +1,93 @@
 //! A cluster's life: it serves, it survives crashes, it leaves nothing behind.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
 
 use changeover_cluster::{Cluster, Mode, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 fn up(name: &str) -> Cluster {
-    Cluster::up(&Options { name: name.into(), mode: Mode::ControlPlane }).unwrap()
+    Cluster::up(&Options {
+        name: name.into(),
+        mode: Mode::ControlPlane,
+    })
+    .unwrap()
 }
 
 fn kubectl(cluster: &Cluster, arguments: &[&str]) -> String {
-    let output = Command::new(cluster.bin("kubectl")).args(arguments).env("KUBECONFIG", cluster.kubeconfig()).output().unwrap();
-    assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = cluster
+        .on_machine("kubectl")
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "kubectl {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// The network namespace of a cluster, as `/proc/PID/ns/net` names it.
 fn network(cluster: &Cluster) -> String {
-    let output = cluster.command("readlink").arg("/proc/self/ns/net").output().unwrap();
+    let output = cluster
+        .command("readlink")
+        .arg("/proc/self/ns/net")
+        .output()
+        .unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 fn processes_in(network: &str) -> Vec<i32> {
-    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
-    pids.filter(|pid: &i32| fs::read_link(format!("/proc/{pid}/ns/net")).is_ok_and(|link| link.to_str() == Some(network))).collect()
+    let pids = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &i32| {
+        fs::read_link(format!("/proc/{pid}/ns/net"))
+            .is_ok_and(|link| link.to_str() == Some(network))
+    })
+    .collect()
 }
 
 /// What a cluster could leave on the machine. Other tests start and end
 /// clusters meanwhile, so only what bears this cluster's name counts.
 fn traces(name: &str) -> Vec<String> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-    let mentions = |text: &str| text.lines().filter(|line| line.contains(name)).map(str::to_owned).collect::<Vec<_>>();
+    let mentions = |text: &str| {
+        text.lines()
+            .filter(|line| line.contains(name))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     let mut traces = mentions(&mounts);
-    for directory in ["/sys/fs/cgroup/memory", "/sys/fs/cgroup", "/run/netns", "/sys/class/net"] {
+    for directory in [
+        "/sys/fs/cgroup/memory",
+        "/sys/fs/cgroup",
+        "/run/netns",
+        "/sys/class/net",
+    ] {
         let entries = fs::read_dir(directory).into_iter().flatten();
-        traces.extend(entries.map(|entry| entry.unwrap().path().display().to_string()).filter(|path| path.contains(name)));
+        traces.extend(
+            entries
+                .map(|entry| entry.unwrap().path().display().to_string())
+                .filter(|path| path.contains(name)),
+        );
     }
     traces
 }
 
 fn interfaces() -> BTreeSet<String> {
-    fs::read_dir("/sys/class/net").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    fs::read_dir("/sys/class/net")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
 }
 
 #[test]
@@ -54,13 +98,42 @@ fn a_control_plane_serves_and_leaves_nothing_behind() {
     let network = network(&cluster);
     assert!(processes_in(&network).len() >= 4);
 
-    kubectl(&cluster, &["create", "deployment", "web", "--image=localhost/web:1", "--replicas=2"]);
-    kubectl(&cluster, &["wait", "--for=create", "replicaset", "--selector=app=web", "--timeout=30s"]);
-    let inside = cluster.command("kubectl").args(["get", "deployments", "--output=name"]).output().unwrap();
-    assert_eq!(String::from_utf8(inside.stdout).unwrap().trim(), "deployment.apps/web");
+    kubectl(
+        &cluster,
+        &[
+            "create",
+            "deployment",
+            "web",
+            "--image=localhost/web:1",
+            "--replicas=2",
+        ],
+    );
+    kubectl(
+        &cluster,
+        &[
+            "wait",
+            "--for=create",
+            "replicaset",
+            "--selector=app=web",
+            "--timeout=30s",
+        ],
+    );
+    let inside = cluster
+        .command("kubectl")
+        .args(["get", "deployments", "--output=name"])
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(inside.stdout).unwrap().trim(),
+        "deployment.apps/web"
+    );
 
     let again = up(name);
-    assert_eq!(kubectl(&again, &["get", "deployments", "--output=name"]).trim(), "deployment.apps/web", "taken over as it is");
+    assert_eq!(
+        kubectl(&again, &["get", "deployments", "--output=name"]).trim(),
+        "deployment.apps/web",
+        "taken over as it is"
+    );
 
     let (kubeconfig, bin) = (cluster.kubeconfig().to_owned(), cluster.bin("kubectl"));
     cluster.down().unwrap();
@@ -81,7 +154,10 @@ fn up_works_after_everything_was_killed() {
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
     let cluster = up(name);
-    assert!(!kubectl(&cluster, &["get", "namespaces", "--output=name"]).contains("namespace/before"), "a new cluster");
+    assert!(
+        !kubectl(&cluster, &["get", "namespaces", "--output=name"]).contains("namespace/before"),
+        "a new cluster"
+    );
     assert_eq!(processes_in(&network), Vec::<i32>::new());
     cluster.down().unwrap();
     assert_eq!(traces(name), Vec::<String>::new());
@@ -92,10 +168,16 @@ fn an_api_server_can_be_away_for_a_while() {
     let cluster = up("test-outage");
     kubectl(&cluster, &["create", "namespace", "before"]);
     cluster.stop_api_server().unwrap();
-    let refused = Command::new(cluster.bin("kubectl")).args(["get", "namespaces"]).env("KUBECONFIG", cluster.kubeconfig()).output().unwrap();
+    let refused = cluster
+        .on_machine("kubectl")
+        .args(["get", "namespaces"])
+        .output()
+        .unwrap();
     assert!(!refused.status.success());
     cluster.start_api_server().unwrap();
-    assert!(kubectl(&cluster, &["get", "namespaces", "--output=name"]).contains("namespace/before"));
+    assert!(
+        kubectl(&cluster, &["get", "namespaces", "--output=name"]).contains("namespace/before")
+    );
     cluster.down().unwrap();
 }
 
@@ -106,7 +188,10 @@ fn clusters_with_different_names_live_side_by_side() {
     assert!(!kubectl(&two, &["get", "namespaces", "--output=name"]).contains("only-one"));
     assert_ne!(network(&one), network(&two));
     one.down().unwrap();
-    assert!(kubectl(&two, &["get", "namespaces", "--output=name"]).contains("kube-system"), "the other one goes on");
+    assert!(
+        kubectl(&two, &["get", "namespaces", "--output=name"]).contains("kube-system"),
+        "the other one goes on"
+    );
     two.down().unwrap();
 }
 
@@ -114,10 +199,16 @@ fn clusters_with_different_names_live_side_by_side() {
 fn nothing_listens_on_the_machine_but_the_way_to_the_api_server() {
     let cluster = up("test-ports");
     let kubeconfig = fs::read_to_string(cluster.kubeconfig()).unwrap();
-    let server = kubeconfig.lines().find_map(|line| line.trim().strip_prefix("server: https://")).unwrap();
+    let server = kubeconfig
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("server: https://"))
+        .unwrap();
     let (address, port) = server.split_once(':').unwrap();
     assert_eq!(address, "127.0.0.1");
-    assert_eq!(listening_on_the_machine(&processes_in(&network(&cluster))), [port.parse::<u16>().unwrap()]);
+    assert_eq!(
+        listening_on_the_machine(&processes_in(&network(&cluster))),
+        [port.parse::<u16>().unwrap()]
+    );
     cluster.down().unwrap();
 }
 
@@ -125,11 +216,25 @@ fn nothing_listens_on_the_machine_but_the_way_to_the_api_server() {
 fn listening_on_the_machine(pids: &[i32]) -> Vec<u16> {
     let open: BTreeSet<String> = pids
         .iter()
-        .flat_map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten())
-        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()?.to_str().map(str::to_owned))
+        .flat_map(|pid| {
+            fs::read_dir(format!("/proc/{pid}/fd"))
+                .into_iter()
+                .flatten()
+        })
+        .filter_map(|entry| {
+            fs::read_link(entry.ok()?.path())
+                .ok()?
+                .to_str()
+                .map(str::to_owned)
+        })
         .collect();
-    let sockets = ["tcp", "tcp6"].map(|table| fs::read_to_string(format!("/proc/self/net/{table}")).unwrap_or_default());
-    sockets.iter().flat_map(|table| table.lines().skip(1)).filter_map(|line| listener(line, &open)).collect()
+    let sockets = ["tcp", "tcp6"]
+        .map(|table| fs::read_to_string(format!("/proc/self/net/{table}")).unwrap_or_default());
+    sockets
+        .iter()
+        .flat_map(|table| table.lines().skip(1))
+        .filter_map(|line| listener(line, &open))
+        .collect()
 }
 
 /// proc_net_tcp: the second field is the local address, the fourth the state
