@@ -1,1 +1,23 @@
-//! To come.
+//! The contract of Changeover: the `ExchangeRelease` resource as Rust types, with the rules that the
+//! API server enforces. `cargo run -p changeover-crds` prints the CustomResourceDefinition as YAML.
+//!
+//! This crate knows no Kubernetes client: it depends on `kube-core` for the schema only.
+
+#![deny(missing_docs)]
+
+mod colour;
+mod crd;
+pub mod names;
+mod service;
+mod spec;
+mod status;
+
+pub use colour::Colour;
+pub use crd::definition;
+pub use kube_core::{CustomResourceExt, Duration, Resource, ResourceExt};
+pub use service::{EnvVar, Expectation, HttpMethod, Resources, SecretKey, ServiceSpec, SmokeProbe};
+pub use spec::{ExchangeRelease, ExchangeReleaseSpec, Verification};
+pub use status::{
+    ColourStatus, ExchangeReleaseStatus, HistoryEntry, Outcome, Phase, Rejection, ServiceStatus,
+    ServiceSwitch, SwitchStatus, Verdict,
+};

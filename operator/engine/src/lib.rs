@@ -1,1 +1,32 @@
-//! To come.
+//! The release as a pure state machine: `(observation, now) -> decision`.
+//!
+//! No I/O, no clock, no Kubernetes client. A decision is one status write, or one batch of requests
+//! that commute, or one round of probes, or a wait; the shell carries it out, observes again and
+//! asks again. So every point at which the operator can crash can be listed, and tested.
+//!
+//! Where things are: [`Observation`] is what is known, [`World`] reads it, `phase/` holds one file per
+//! state, `upkeep` keeps the children of every colour as their stored revision says, `flip` moves Services.
+
+#![deny(missing_docs)]
+
+mod conditions;
+mod decision;
+mod drift;
+mod explain;
+mod flip;
+mod judge;
+mod machine;
+mod observation;
+mod phase;
+mod quantity;
+mod render;
+mod revision;
+mod upkeep;
+mod world;
+
+pub use decision::{Child, Decision, Kind, Notice, ProbeTarget, Request, Step, Target};
+pub use judge::{Answer, judge};
+pub use machine::decide;
+pub use observation::{Failure, Observation, ProbeKey, ProbeRecord};
+pub use revision::{StoredRevision, StoredService, revision_of};
+pub use world::World;

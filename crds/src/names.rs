@@ -1,0 +1,65 @@
+//! Names, labels and annotations that people, services and other tools may rely on.
+
+use crate::Colour;
+
+/// The API group, and the prefix of our labels and annotations.
+pub const GROUP: &str = "changeover.dev";
+/// Field manager of every write.
+pub const MANAGER: &str = "changeover";
+
+/// Label: the release's name.
+pub const RELEASE: &str = "changeover.dev/release";
+/// Label: the service's name.
+pub const SERVICE: &str = "changeover.dev/service";
+/// Label: `blue` or `green`; absent on live Services.
+pub const COLOUR: &str = "changeover.dev/colour";
+/// Label: the revision in its short form (label values cannot hold a colon).
+pub const REVISION: &str = "changeover.dev/revision";
+/// Annotation on live Services and Deployments: the epoch of the last switch that touched them.
+pub const EPOCH: &str = "changeover.dev/epoch";
+/// Label: which kind of Service this is, [`ROLE_LIVE`] or [`ROLE_PINNED`].
+pub const ROLE: &str = "changeover.dev/role";
+/// Value of [`ROLE`]: what clients use.
+pub const ROLE_LIVE: &str = "live";
+/// Value of [`ROLE`]: one colour only; probes and calls inside a colour use it.
+pub const ROLE_PINNED: &str = "pinned";
+
+/// What a person asks for: try a rejected revision again. The value is any new token.
+pub const RETRY: &str = "changeover.dev/retry";
+
+/// The live Service of a service: what clients use.
+#[must_use]
+pub fn live_service(release: &str, service: &str) -> String {
+    format!("{release}-{service}")
+}
+
+/// Deployment, pinned Service and PodDisruptionBudget of one service in one colour.
+#[must_use]
+pub fn coloured(release: &str, service: &str, colour: Colour) -> String {
+    format!("{release}-{service}-{colour}")
+}
+
+/// The ConfigMap of one service in one revision.
+#[must_use]
+pub fn config_map(release: &str, service: &str, revision: &str) -> String {
+    format!("{release}-{service}-{}", short_revision(revision))
+}
+
+/// The ControllerRevision that stores a revision.
+#[must_use]
+pub fn stored_revision(release: &str, revision: &str) -> String {
+    format!("{release}-{}", short_revision(revision))
+}
+
+/// Ten hexadecimal digits of `v1:<hash>`, for names and label values.
+#[must_use]
+pub fn short_revision(revision: &str) -> String {
+    let hash = revision.split_once(':').map_or(revision, |(_, hash)| hash);
+    hash.chars().take(10).collect()
+}
+
+/// `trade` becomes `TRADE_URL`, `order-book` becomes `ORDER_BOOK_URL`.
+#[must_use]
+pub fn url_variable(service: &str) -> String {
+    format!("{}_URL", service.to_ascii_uppercase().replace('-', "_"))
+}

@@ -1,0 +1,253 @@
+use std::collections::BTreeMap;
+
+use kube_core::Duration;
+use kube_derive::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One service of the exchange.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(
+    validation = ("self.port == oldSelf.port", "port cannot change while clients may use it: add a service under a new name with the new port"),
+    validation = ("has(self.adminPort) == has(oldSelf.adminPort) && (!has(self.adminPort) || self.adminPort == oldSelf.adminPort)", "adminPort cannot change: add a service under a new name with the new port"),
+    validation = ("!has(self.adminPort) || self.adminPort != self.port", "adminPort must differ from port: clients use port, kubelet and operator use adminPort"),
+)]
+pub struct ServiceSpec {
+    /// Name of the service: lower-case letters, digits and dashes, at most 30 characters.
+    #[schemars(
+        length(min = 1, max = 30),
+        regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
+    )]
+    #[x_kube(validation = ("!self.endsWith('-blue') && !self.endsWith('-green')", "a service name must not end in -blue or -green: these endings name its two colours"))]
+    pub name: String,
+    /// Container image, with tag or digest.
+    #[schemars(length(min = 1, max = 500))]
+    pub image: String,
+    /// Pods per colour.
+    #[serde(default = "default_replicas")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub replicas: i32,
+    /// Port that clients use.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: i32,
+    /// Port of health, metrics and drain. Without it, probes use `port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub admin_port: Option<i32>,
+    /// Replaces the image's entrypoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 1024)))]
+    pub command: Vec<String>,
+    /// Arguments of the entrypoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 1024)))]
+    pub args: Vec<String>,
+    /// Environment variables, each a literal or a key of a Secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub env: Vec<EnvVar>,
+    /// Environment variables that are kept in an immutable ConfigMap of this revision.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 128), schema_with = "config_schema")]
+    pub config: BTreeMap<String, String>,
+    /// Existing Secrets of this namespace, given to the pods as environment variables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 253)))]
+    pub secrets: Vec<String>,
+    /// Requests and limits of the container.
+    #[serde(default, skip_serializing_if = "Resources::is_empty")]
+    pub resources: Resources,
+    /// Path of the readiness probe, on `adminPort`, else on `port`.
+    #[serde(default = "default_readiness")]
+    #[schemars(length(min = 1, max = 1024), regex(pattern = r"^/"))]
+    pub readiness: String,
+    /// Path of the liveness probe, on `adminPort`, else on `port`.
+    #[serde(default = "default_liveness")]
+    #[schemars(length(min = 1, max = 1024), regex(pattern = r"^/"))]
+    pub liveness: String,
+    /// Seconds a pod gets to finish what is in flight. The first five are a sleep that lets the
+    /// news of its end reach every proxy.
+    #[serde(default = "default_grace")]
+    #[schemars(range(min = 6, max = 3600))]
+    pub termination_grace_period_seconds: i64,
+    /// Requests that every pod of the idle colour must answer as expected before clients see it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub smoke: Vec<SmokeProbe>,
+}
+
+fn default_replicas() -> i32 {
+    2
+}
+fn default_readiness() -> String {
+    "/readyz".to_owned()
+}
+fn default_liveness() -> String {
+    "/livez".to_owned()
+}
+fn default_grace() -> i64 {
+    45
+}
+
+fn config_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 128,
+        "additionalProperties": { "type": "string", "maxLength": 4096 }
+    })
+}
+
+/// An environment variable: exactly one of `value` and `secretKeyRef`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ("has(self.value) != has(self.secretKeyRef)", "set exactly one of value and secretKeyRef"))]
+pub struct EnvVar {
+    /// Name of the variable.
+    #[schemars(
+        length(min = 1, max = 128),
+        regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$")
+    )]
+    pub name: String,
+    /// A literal value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub value: Option<String>,
+    /// A key of an existing Secret. The operator passes the reference on and reads no Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key_ref: Option<SecretKey>,
+}
+
+/// A key of a Secret in the release's namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretKey {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Key in it.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// Requests and limits by resource name, as Kubernetes quantities.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Resources {
+    /// What the scheduler reserves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "quantities_schema")]
+    pub requests: BTreeMap<String, String>,
+    /// What the container may not exceed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "quantities_schema")]
+    pub limits: BTreeMap<String, String>,
+}
+
+impl Resources {
+    /// Whether nothing is asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.limits.is_empty()
+    }
+}
+
+fn quantities_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 16,
+        "additionalProperties": {
+            "type": "string",
+            "maxLength": 32,
+            "pattern": r"^[0-9]+(\.[0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
+        }
+    })
+}
+
+/// One request to a pod of the idle colour, on `port`, and what must come back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SmokeProbe {
+    /// Path and query. The host is always one of our own pods.
+    #[schemars(length(min = 1, max = 1024), regex(pattern = r"^/"))]
+    pub path: String,
+    /// GET or HEAD: a smoke probe changes nothing.
+    #[serde(default)]
+    pub method: HttpMethod,
+    /// What must come back.
+    #[serde(default)]
+    pub expect: Expectation,
+    /// How long one attempt may take.
+    #[serde(default = "default_probe_timeout")]
+    #[schemars(schema_with = "crate::spec::duration_schema")]
+    pub timeout: Duration,
+    /// How many attempts a pod has.
+    #[serde(default = "default_attempts")]
+    #[schemars(range(min = 1, max = 10))]
+    pub attempts: u8,
+}
+
+fn default_probe_timeout() -> Duration {
+    std::time::Duration::from_secs(5).into()
+}
+fn default_attempts() -> u8 {
+    3
+}
+
+/// Method of a smoke probe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum HttpMethod {
+    /// GET.
+    #[default]
+    #[serde(rename = "GET")]
+    Get,
+    /// HEAD: no body, so no JSON expectations.
+    #[serde(rename = "HEAD")]
+    Head,
+}
+
+/// What an answer must look like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Expectation {
+    /// Status code.
+    #[serde(default = "default_status")]
+    #[schemars(range(min = 100, max = 599))]
+    pub status: u16,
+    /// JSONPath (RFC 9535) to the value it must select.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "json_expectations_schema")]
+    pub json: BTreeMap<String, serde_json::Value>,
+}
+
+impl Default for Expectation {
+    fn default() -> Self {
+        Self {
+            status: default_status(),
+            json: BTreeMap::new(),
+        }
+    }
+}
+
+fn default_status() -> u16 {
+    200
+}
+
+fn json_expectations_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": { "x-kubernetes-preserve-unknown-fields": true }
+    })
+}
+
+impl HttpMethod {
+    /// The method's name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+        }
+    }
+}

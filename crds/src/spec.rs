@@ -1,0 +1,120 @@
+use kube_core::Duration;
+use kube_derive::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use crate::{ExchangeReleaseStatus, ServiceSpec};
+
+/// What the exchange should be: every service of it and the version of each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[kube(
+    group = "changeover.dev",
+    version = "v1alpha1",
+    kind = "ExchangeRelease",
+    plural = "exchangereleases",
+    shortname = "exr",
+    category = "exchange",
+    namespaced,
+    status = "ExchangeReleaseStatus",
+    derive = "PartialEq",
+    doc = "ExchangeRelease releases all services of an exchange together, blue-green.",
+    crates(kube = "::kube_derive", kube_core = "::kube_core"),
+    attr = "x_kube(crates(kube_core = \"::kube_core\"))",
+    validation = ("size(self.metadata.name) <= 52", "the release's name may have at most 52 characters: it is part of every child's name"),
+    validation = ("self.spec.services.all(s, size(self.metadata.name) + size(s.name) <= 56)", "release name and service name together may have at most 56 characters: choose shorter ones"),
+    printcolumn(name = "Version", type_ = "string", json_path = ".status.live.version"),
+    printcolumn(name = "Live", type_ = "string", json_path = ".status.live.colour"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Candidate", type_ = "string", json_path = ".status.candidate.version", priority = "1"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", priority = "1"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].message", priority = "1")
+)]
+#[x_kube(
+    validation = ("duration(self.switchDeadline) <= duration(self.progressDeadline)", "switchDeadline must not be longer than progressDeadline"),
+    validation = ("duration(self.verification.timeout) <= duration(self.progressDeadline)", "verification.timeout must not be longer than progressDeadline"),
+)]
+pub struct ExchangeReleaseSpec {
+    /// What people call this release. Shown everywhere; not part of the revision.
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+    )]
+    pub version: String,
+    /// The services, callee first.
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub services: Vec<ServiceSpec>,
+    /// How the idle colour is judged.
+    #[serde(default)]
+    pub verification: Verification,
+    /// How long the idle colour may take to become ready.
+    #[serde(default = "default_progress_deadline")]
+    #[schemars(schema_with = "duration_schema")]
+    pub progress_deadline: Duration,
+    /// How long a switch may take before it goes back.
+    #[serde(default = "default_switch_deadline")]
+    #[schemars(schema_with = "duration_schema")]
+    pub switch_deadline: Duration,
+    /// How long the old colour stays at full size after a switch.
+    #[serde(default = "default_rollback_window")]
+    #[schemars(schema_with = "duration_schema")]
+    pub rollback_window: Duration,
+    /// How long the pods of a rejected candidate stay, for their logs.
+    #[serde(default = "default_keep_failed")]
+    #[schemars(schema_with = "duration_schema")]
+    pub keep_failed: Duration,
+    /// Any new token makes a new revision of the same images (after a rotated Secret, for example).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 63))]
+    pub restart: String,
+}
+
+/// How the idle colour is judged before clients see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(crates(kube_core = "::kube_core"))]
+pub struct Verification {
+    /// How long all probes together may take.
+    #[serde(default = "default_verification_timeout")]
+    #[schemars(schema_with = "duration_schema")]
+    pub timeout: Duration,
+}
+
+impl Default for Verification {
+    fn default() -> Self {
+        Self {
+            timeout: default_verification_timeout(),
+        }
+    }
+}
+
+fn seconds(seconds: u64) -> Duration {
+    std::time::Duration::from_secs(seconds).into()
+}
+fn default_verification_timeout() -> Duration {
+    seconds(120)
+}
+fn default_progress_deadline() -> Duration {
+    seconds(600)
+}
+fn default_switch_deadline() -> Duration {
+    seconds(30)
+}
+fn default_rollback_window() -> Duration {
+    seconds(1800)
+}
+fn default_keep_failed() -> Duration {
+    seconds(600)
+}
+
+/// A positive Go-style duration such as `90s` or `1h30m`; at most what fits in 20 characters.
+pub(crate) fn duration_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "string",
+        "maxLength": 20,
+        "pattern": r"^([0-9]{1,6}(\.[0-9]{1,3})?(ms|s|m|h))+$"
+    })
+}

@@ -1,0 +1,192 @@
+use changeover_crds::{Colour, ExchangeReleaseStatus, SmokeProbe};
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// What to do next, and what to tell people once it is done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// What to do.
+    pub step: Step,
+    /// Told as Events after the step's status write succeeded.
+    pub notices: Vec<Notice>,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Replace the status, on condition of the observed release's `resourceVersion`.
+    Status(Box<ExchangeReleaseStatus>),
+    /// Requests that commute: in any order, all at once.
+    Requests(Vec<Request>),
+    /// One attempt at each target.
+    Probe(Vec<ProbeTarget>),
+    /// Nothing until something changes, or until this time.
+    Wait(Option<Timestamp>),
+}
+
+/// An Event for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Whether this is bad news.
+    pub warning: bool,
+    /// A stable word.
+    pub reason: &'static str,
+    /// What happened.
+    pub note: String,
+}
+
+/// The kinds of our children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `apps/v1`.
+    ControllerRevision,
+    /// `v1`.
+    ConfigMap,
+    /// `v1`.
+    Service,
+    /// `apps/v1`.
+    Deployment,
+    /// `policy/v1`.
+    PodDisruptionBudget,
+}
+
+impl Kind {
+    /// The kind's name, which is also its metric label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ControllerRevision => "ControllerRevision",
+            Self::ConfigMap => "ConfigMap",
+            Self::Service => "Service",
+            Self::Deployment => "Deployment",
+            Self::PodDisruptionBudget => "PodDisruptionBudget",
+        }
+    }
+
+    /// `apiVersion` of manifests of this kind.
+    #[must_use]
+    pub const fn api_version(self) -> &'static str {
+        match self {
+            Self::ControllerRevision | Self::Deployment => "apps/v1",
+            Self::ConfigMap | Self::Service => "v1",
+            Self::PodDisruptionBudget => "policy/v1",
+        }
+    }
+}
+
+/// An object as we want it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Child {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// The whole manifest.
+    pub manifest: Value,
+}
+
+/// An existing object, pinned to the state in which it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Identity: stops a write to a namesake.
+    pub uid: String,
+    /// State: stops a write on stale knowledge.
+    pub resource_version: String,
+}
+
+/// One write to the API server. Each that touches an existing object carries its uid and
+/// resourceVersion: a leader that was replaced is refused with 409.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// POST: refused with 409 if the name is taken.
+    Create(Child),
+    /// Server-side apply, forced, of an object of ours that drifted.
+    Apply {
+        /// The object as it was seen.
+        target: Target,
+        /// What it should be.
+        child: Child,
+    },
+    /// Marks a Deployment with the epoch (metadata only), so that a delete or a scale that a deposed
+    /// leader still has in hand fails.
+    Stamp {
+        /// The Deployment.
+        target: Target,
+        /// The journal's epoch.
+        epoch: i64,
+    },
+    /// Points a live Service to a colour.
+    Flip {
+        /// The live Service.
+        target: Target,
+        /// Name of the service, for figures.
+        service: String,
+        /// Where to.
+        colour: Colour,
+        /// The journal's epoch.
+        epoch: i64,
+        /// JSON merge patch of selector and epoch; foreign selector keys are null in it.
+        patch: Value,
+    },
+    /// Deletes an object of ours.
+    Delete(Target),
+}
+
+impl Request {
+    /// The verb, as a metric label.
+    #[must_use]
+    pub const fn verb(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create",
+            Self::Apply { .. } => "apply",
+            Self::Stamp { .. } => "stamp",
+            Self::Flip { .. } => "flip",
+            Self::Delete(_) => "delete",
+        }
+    }
+
+    /// Kind of the object.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Create(child) => child.kind,
+            Self::Apply { target, .. }
+            | Self::Stamp { target, .. }
+            | Self::Flip { target, .. }
+            | Self::Delete(target) => target.kind,
+        }
+    }
+
+    /// Name of the object.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Create(child) => &child.name,
+            Self::Apply { target, .. }
+            | Self::Stamp { target, .. }
+            | Self::Flip { target, .. }
+            | Self::Delete(target) => &target.name,
+        }
+    }
+}
+
+/// One smoke probe of one of our own pods.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProbeTarget {
+    /// Name of the service.
+    pub service: String,
+    /// Uid of the pod.
+    pub pod_uid: String,
+    /// Name of the pod.
+    pub pod: String,
+    /// The pod's address, from its status.
+    pub ip: String,
+    /// The service's client port.
+    pub port: i32,
+    /// What to ask and what to expect.
+    pub probe: SmokeProbe,
+}

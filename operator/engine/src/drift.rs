@@ -1,0 +1,80 @@
+//! Whether an object still is what we applied.
+
+use serde_json::Value;
+
+use crate::quantity::thousandths;
+
+/// Whether `actual` has everything that `wanted` has. What the API server or another field manager
+/// added beside it does not count. Lists of named things (containers, ports, variables) are compared
+/// by name, as server-side apply merges them.
+pub(crate) fn covers(actual: &Value, wanted: &Value) -> bool {
+    match (actual, wanted) {
+        (Value::Object(actual), Value::Object(wanted)) => wanted.iter().all(|(key, wanted)| {
+            actual
+                .get(key)
+                .map_or_else(|| is_empty(wanted), |actual| covers(actual, wanted))
+        }),
+        (Value::Array(actual), Value::Array(wanted)) => covers_list(actual, wanted),
+        (Value::String(actual), Value::String(wanted)) => {
+            actual == wanted
+                || thousandths(actual).is_some_and(|value| thousandths(wanted) == Some(value))
+        }
+        _ => actual == wanted,
+    }
+}
+
+fn covers_list(actual: &[Value], wanted: &[Value]) -> bool {
+    let named = |v: &Value| v.get("name").and_then(Value::as_str).map(str::to_owned);
+    if wanted.iter().all(|w| named(w).is_some()) {
+        return wanted
+            .iter()
+            .all(|w| actual.iter().any(|a| named(a) == named(w) && covers(a, w)));
+    }
+    actual.len() == wanted.len() && actual.iter().zip(wanted).all(|(a, w)| covers(a, w))
+}
+
+/// The API server drops empty maps, lists and strings.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(map) => map.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::String(text) => text.is_empty(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::covers;
+
+    #[test]
+    fn additions_by_others_are_not_drift() {
+        let wanted =
+            json!({"spec": {"replicas": 2, "containers": [{"name": "app", "image": "a:1"}]}});
+        let actual = json!({"spec": {"replicas": 2, "paused": false, "containers": [
+            {"name": "sidecar"}, {"name": "app", "image": "a:1", "terminationMessagePath": "/x"}]}});
+        assert!(covers(&actual, &wanted));
+    }
+
+    #[test]
+    fn a_changed_image_is_drift() {
+        let wanted = json!({"containers": [{"name": "app", "image": "a:1"}]});
+        assert!(!covers(
+            &json!({"containers": [{"name": "app", "image": "a:2"}]}),
+            &wanted
+        ));
+        assert!(!covers(&json!({"containers": []}), &wanted));
+    }
+
+    #[test]
+    fn quantities_compare_by_value_and_empty_equals_absent() {
+        assert!(covers(
+            &json!({"memory": "1Gi"}),
+            &json!({"memory": "1024Mi", "x": {}})
+        ));
+        assert!(!covers(&json!({"memory": "1Gi"}), &json!({"memory": "1G"})));
+    }
+}

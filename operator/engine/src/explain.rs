@@ -1,0 +1,125 @@
+//! Why a colour is not ready, in words that name the pod and the cause.
+
+use changeover_crds::{ColourStatus, ResourceExt};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+
+use crate::revision::StoredRevision;
+use crate::world::World;
+
+/// Longest quote of another component's words.
+const QUOTE: usize = 300;
+
+/// One sentence per service that is not ready, at most three.
+pub(crate) fn unready(world: World<'_>, role: &ColourStatus, stored: &StoredRevision) -> String {
+    let mut reasons: Vec<String> = Vec::new();
+    for count in world.counts(role, stored) {
+        if count.ready < count.desired {
+            let cause = cause(world, &count.name, role);
+            reasons.push(format!(
+                "{}: {} of {} pods ready{cause}",
+                count.name, count.ready, count.desired
+            ));
+        }
+    }
+    let more = reasons.len().saturating_sub(3);
+    reasons.truncate(3);
+    let text = reasons.join("; ");
+    if more == 0 {
+        text
+    } else {
+        format!("{text}; and {more} more services")
+    }
+}
+
+fn cause(world: World<'_>, service: &str, role: &ColourStatus) -> String {
+    let name = changeover_crds::names::coloured(&world.name(), service, role.colour);
+    let refused = world
+        .obs
+        .failures
+        .iter()
+        .find(|f| f.name == name || f.name == service);
+    if let Some(failure) = refused {
+        return format!(": {}: {}", failure.request, quote(&failure.message));
+    }
+    let failing_deployment = world
+        .deployment(service, role.colour)
+        .and_then(replica_failure);
+    if let Some(message) = failing_deployment {
+        return format!(": Deployment {name}: {}", quote(&message));
+    }
+    let worst = world
+        .pods(service, role)
+        .filter_map(|pod| Some((pod.name_any(), pod_trouble(pod)?)))
+        .min();
+    worst.map_or_else(String::new, |(pod, trouble)| {
+        format!(": pod {pod}: {trouble}")
+    })
+}
+
+/// A quota or an admission policy that refuses pods is told by the Deployment alone.
+fn replica_failure(deployment: &Deployment) -> Option<String> {
+    let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
+    let failure = conditions
+        .iter()
+        .find(|c| c.type_ == "ReplicaFailure" && c.status == "True")?;
+    failure.message.clone()
+}
+
+fn pod_trouble(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let unscheduled = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|c| c.type_ == "PodScheduled" && c.status == "False");
+    if let Some(condition) = unscheduled {
+        return Some(format!(
+            "not scheduled: {}",
+            quote(condition.message.as_deref().unwrap_or("no node fits"))
+        ));
+    }
+    let container = status
+        .container_statuses
+        .iter()
+        .flatten()
+        .find(|c| !c.ready)?;
+    Some(container_trouble(container))
+}
+
+fn container_trouble(container: &ContainerStatus) -> String {
+    let state = container.state.as_ref();
+    let ended = container
+        .last_state
+        .as_ref()
+        .and_then(|s| s.terminated.as_ref());
+    let ended = state.and_then(|s| s.terminated.as_ref()).or(ended);
+    if let Some(ended) = ended {
+        let words = ended
+            .message
+            .as_deref()
+            .map(|m| format!(": {}", quote(m)))
+            .unwrap_or_default();
+        return format!(
+            "exited with code {}, {} restarts{words}",
+            ended.exit_code, container.restart_count
+        );
+    }
+    if let Some(waiting) = state.and_then(|s| s.waiting.as_ref()) {
+        let reason = waiting.reason.as_deref().unwrap_or("waiting");
+        return waiting
+            .message
+            .as_deref()
+            .map_or_else(|| reason.to_owned(), |m| format!("{reason}: {}", quote(m)));
+    }
+    "runs, but its readiness probe does not pass yet".to_owned()
+}
+
+pub(crate) fn quote(text: &str) -> String {
+    let line = text.trim().lines().last().unwrap_or_default();
+    if line.chars().count() <= QUOTE {
+        return line.to_owned();
+    }
+    let head: String = line.chars().take(QUOTE).collect();
+    format!("{head}…")
+}

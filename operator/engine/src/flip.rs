@@ -1,0 +1,253 @@
+//! Moving live Services to a colour: stamp, flip, verify. The same path both ways.
+
+use changeover_crds::{ColourStatus, ExchangeReleaseStatus, ServiceSwitch, SwitchStatus, names};
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use serde_json::{Map, Value, json};
+
+use crate::decision::{Kind, Request};
+use crate::machine::Turn;
+use crate::render::{self, Renderer};
+use crate::revision::{StoredRevision, StoredService};
+use crate::upkeep::target;
+use crate::world::{World, epoch_of};
+
+/// How far a flip is.
+pub(crate) enum Progress {
+    /// Send these, then look again.
+    Requests(Vec<Request>),
+    /// A Service carries an epoch beyond the journal's: another operator leads.
+    Fenced(String),
+    /// Patched; these Services' EndpointSlices do not show the colour alone yet.
+    Unverified(String),
+    /// The EndpointSlices of every live Service show this colour and nothing else.
+    Done,
+}
+
+/// Opens the journal of a switch to `to`. It must be in status before any Service is touched.
+pub(crate) fn open(turn: &mut Turn<'_>, to: &ColourStatus, from: Option<&ColourStatus>) {
+    let services = turn
+        .world
+        .stored(&to.revision)
+        .map(|s| s.services)
+        .unwrap_or_default();
+    let known = turn
+        .next
+        .switch
+        .as_ref()
+        .map(|s| s.services.clone())
+        .unwrap_or_default();
+    let entry = |service: &StoredService| ServiceSwitch {
+        name: service.name.clone(),
+        switched: false,
+        cluster_ip: address(turn.world, &service.name).or_else(|| {
+            known
+                .iter()
+                .find(|k| k.name == service.name)?
+                .cluster_ip
+                .clone()
+        }),
+    };
+    turn.next.switch = Some(SwitchStatus {
+        epoch: turn.world.highest_epoch().saturating_add(1),
+        from: from.map(|role| role.colour),
+        to: to.colour,
+        started_at: MicroTime(turn.now),
+        finished_at: None,
+        switch_millis: None,
+        skew_millis: None,
+        services: services.iter().map(entry).collect(),
+    });
+}
+
+/// Closes the journal, with the figures.
+pub(crate) fn close(turn: &mut Turn<'_>) {
+    let (now, world) = (turn.now, turn.world);
+    let Some(journal) = &mut turn.next.switch else {
+        return;
+    };
+    let answered: Vec<i64> = world
+        .obs
+        .flipped
+        .values()
+        .filter(|(epoch, _)| *epoch == journal.epoch)
+        .map(|(_, at)| at.as_microsecond())
+        .collect();
+    // Only a process that saw every answer can tell the gap.
+    let complete = answered.len() == journal.services.len();
+    let gap = answered
+        .iter()
+        .max()
+        .zip(answered.iter().min())
+        .map(|(last, first)| last - first);
+    journal.skew_millis = gap.filter(|_| complete).map(|micros| (micros + 500) / 1000);
+    journal.switch_millis = Some(now.as_millisecond() - journal.started_at.0.as_millisecond());
+    journal.finished_at = Some(MicroTime(now));
+    for entry in &mut journal.services {
+        entry.cluster_ip = address(world, &entry.name).or(entry.cluster_ip.take());
+    }
+}
+
+/// The next thing to do so that every live Service points to `to`.
+pub(crate) fn advance(
+    world: World<'_>,
+    to: &ColourStatus,
+    journal: &SwitchStatus,
+    status: &ExchangeReleaseStatus,
+) -> Progress {
+    let Some(stored) = world.stored(&to.revision) else {
+        return Progress::Unverified(format!("stored revision {} is gone", to.revision));
+    };
+    if let Some(service) = world.live_services().find(|s| epoch_of(*s) > journal.epoch) {
+        let name = service.metadata.name.clone().unwrap_or_default();
+        return Progress::Fenced(format!(
+            "Service {name} carries epoch {}, the journal says {}",
+            epoch_of(service),
+            journal.epoch
+        ));
+    }
+    let stamps = stamps(world, to, &stored, journal.epoch);
+    if !stamps.is_empty() {
+        return Progress::Requests(stamps);
+    }
+    let flips = requests(world, to, &stored, journal.epoch, status);
+    if !flips.is_empty() {
+        return Progress::Requests(flips);
+    }
+    match stored
+        .services
+        .iter()
+        .find(|s| !is_verified(world, &s.name, to))
+    {
+        Some(service) => Progress::Unverified(format!(
+            "EndpointSlices of Service {} do not show {} alone yet",
+            names::live_service(&world.name(), &service.name),
+            to.colour
+        )),
+        None => Progress::Done,
+    }
+}
+
+/// Marks the target's Deployments, so that a delete or a scale still in a deposed leader's hand fails.
+fn stamps(
+    world: World<'_>,
+    to: &ColourStatus,
+    stored: &StoredRevision,
+    epoch: i64,
+) -> Vec<Request> {
+    let deployments = stored
+        .services
+        .iter()
+        .filter_map(|s| world.deployment(&s.name, to.colour));
+    deployments
+        .filter(|d| epoch_of(*d) < epoch)
+        .map(|d| Request::Stamp {
+            target: target(Kind::Deployment, d),
+            epoch,
+        })
+        .collect()
+}
+
+/// Creates live Services that are missing and flips those that point elsewhere.
+pub(crate) fn requests(
+    world: World<'_>,
+    to: &ColourStatus,
+    stored: &StoredRevision,
+    epoch: i64,
+    status: &ExchangeReleaseStatus,
+) -> Vec<Request> {
+    let renderer = Renderer::new(world.release());
+    let request = |service: &StoredService| match world.live_service(&service.name) {
+        None => {
+            let recorded = recorded_address(world, status, &service.name);
+            let child =
+                renderer.new_live(service, &to.revision, to.colour, epoch, recorded.as_deref());
+            Some(Request::Create(child))
+        }
+        Some(object) if object.metadata.deletion_timestamp.is_some() => None,
+        Some(object) if world.points_to(object, to) && epoch_of(object) >= epoch => None,
+        Some(object) => Some(Request::Flip {
+            target: target(Kind::Service, object),
+            service: service.name.clone(),
+            colour: to.colour,
+            epoch,
+            patch: patch(world, object, &service.name, to, epoch),
+        }),
+    };
+    stored.services.iter().filter_map(request).collect()
+}
+
+/// A JSON merge patch: selector keys that are not ours go, since a selector is the conjunction of all.
+fn patch(
+    world: World<'_>,
+    object: &Service,
+    service: &str,
+    to: &ColourStatus,
+    epoch: i64,
+) -> Value {
+    let wanted = render::selector(&world.name(), service, &to.revision, to.colour);
+    let present = object
+        .spec
+        .as_ref()
+        .and_then(|s| s.selector.as_ref())
+        .into_iter()
+        .flatten();
+    let mut selector: Map<String, Value> =
+        present.map(|(key, _)| (key.clone(), Value::Null)).collect();
+    selector.extend(wanted.into_iter().map(|(key, value)| (key, value.into())));
+    json!({
+        "metadata": {
+            "uid": object.metadata.uid,
+            "resourceVersion": object.metadata.resource_version,
+            "annotations": {names::EPOCH: epoch.max(epoch_of(object)).to_string()},
+        },
+        "spec": {"selector": selector},
+    })
+}
+
+/// Whether, in every address family, a live Service has exactly the pinned Service's ready pods.
+fn is_verified(world: World<'_>, service: &str, to: &ColourStatus) -> bool {
+    let live = world.endpoints(&names::live_service(&world.name(), service));
+    let pinned = world.endpoints(&names::coloured(&world.name(), service, to.colour));
+    !live.is_empty()
+        && live.len() == pinned.len()
+        && live.iter().all(|(family, endpoints)| {
+            pinned.get(family).is_some_and(|p| {
+                !p.ready.is_empty() && endpoints.ready == p.ready && endpoints.all.is_subset(&p.all)
+            })
+        })
+}
+
+fn address(world: World<'_>, service: &str) -> Option<String> {
+    world
+        .live_service(service)?
+        .spec
+        .as_ref()?
+        .cluster_ip
+        .clone()
+}
+
+/// The address a deleted live Service had; not asked for again once it was refused.
+fn recorded_address(
+    world: World<'_>,
+    status: &ExchangeReleaseStatus,
+    service: &str,
+) -> Option<String> {
+    let name = names::live_service(&world.name(), service);
+    if world
+        .obs
+        .failures
+        .iter()
+        .any(|f| f.name == name && f.code == 422)
+    {
+        return None;
+    }
+    status
+        .switch
+        .as_ref()?
+        .services
+        .iter()
+        .find(|s| s.name == service)?
+        .cluster_ip
+        .clone()
+}

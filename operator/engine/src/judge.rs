@@ -1,0 +1,127 @@
+//! Whether an answer is what a probe expects.
+
+use changeover_crds::Expectation;
+use serde_json::Value;
+use serde_json_path::JsonPath;
+
+/// What came back. The shell cuts the body at 64 KiB and follows no redirect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+/// Longest piece of an answer that is shown to people.
+const SHOWN: usize = 120;
+
+/// Checks an answer.
+///
+/// # Errors
+/// Says which expectation failed and what came back instead.
+pub fn judge(expect: &Expectation, answer: &Answer) -> Result<(), String> {
+    if answer.status != expect.status {
+        return Err(format!(
+            "expected status {}, got {}",
+            expect.status, answer.status
+        ));
+    }
+    if expect.json.is_empty() {
+        return Ok(());
+    }
+    let body: Value = serde_json::from_slice(&answer.body).map_err(|_| {
+        format!(
+            "expected a JSON body, got {} bytes that are not JSON",
+            answer.body.len()
+        )
+    })?;
+    for (path, wanted) in &expect.json {
+        let parsed = JsonPath::parse(path)
+            .map_err(|error| format!("{path} is no JSONPath (RFC 9535): {error}"))?;
+        let found = parsed.query(&body).all();
+        match found.as_slice() {
+            [only] if *only == wanted => {}
+            [] => {
+                return Err(format!(
+                    "expected {path} to be {wanted}, but nothing is there"
+                ));
+            }
+            [only] => {
+                return Err(format!(
+                    "expected {path} to be {wanted}, got {}",
+                    show(only)
+                ));
+            }
+            many => {
+                return Err(format!(
+                    "expected {path} to be {wanted}, got {} values",
+                    many.len()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn show(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= SHOWN {
+        return text;
+    }
+    let head: String = text.chars().take(SHOWN).collect();
+    format!("{head}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, judge};
+    use changeover_crds::Expectation;
+    use serde_json::json;
+
+    fn expect(path: &str, value: serde_json::Value) -> Expectation {
+        Expectation {
+            status: 200,
+            json: [(path.to_owned(), value)].into(),
+        }
+    }
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer {
+            status,
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn the_failing_expectation_is_named_with_what_came_back() {
+        let version = expect("$.version", json!("3.0.0"));
+        assert_eq!(
+            judge(&version, &answer(200, r#"{"version":"3.0.0"}"#)),
+            Ok(())
+        );
+        for (got, message) in [
+            (answer(500, ""), "expected status 200, got 500"),
+            (
+                answer(200, r#"{"version":"2"}"#),
+                r#"expected $.version to be "3.0.0", got "2""#,
+            ),
+            (
+                answer(200, "{}"),
+                r#"expected $.version to be "3.0.0", but nothing is there"#,
+            ),
+            (
+                answer(200, "<html>"),
+                "expected a JSON body, got 6 bytes that are not JSON",
+            ),
+        ] {
+            assert_eq!(judge(&version, &got), Err(message.to_owned()));
+        }
+    }
+
+    #[test]
+    fn long_answers_are_cut() {
+        let long = format!(r#"{{"version":"{}"}}"#, "x".repeat(5000));
+        let message = judge(&expect("$.version", json!("1")), &answer(200, &long)).unwrap_err();
+        assert!(message.len() < 250, "{message}");
+    }
+}

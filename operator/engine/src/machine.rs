@@ -1,0 +1,248 @@
+use changeover_crds::{
+    ColourStatus, Duration, ExchangeReleaseSpec, ExchangeReleaseStatus, HistoryEntry, Outcome,
+    Phase, Rejection, ResourceExt, names,
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+
+use crate::conditions::{self, Why};
+use crate::decision::{Decision, Notice, ProbeTarget, Request, Step};
+use crate::observation::Observation;
+use crate::phase;
+use crate::revision::revision_of;
+use crate::world::{World, half_of};
+
+/// Releases that are remembered in status.
+const HISTORY: usize = 10;
+
+/// Decides what to do next.
+///
+/// Intent before effect: a status that carries new intent (a phase, a role, the journal) is written
+/// before any request that follows from it; what only informs is written when nothing else is to do.
+#[must_use]
+pub fn decide(obs: &Observation, now: Timestamp) -> Decision {
+    if obs.release.metadata.deletion_timestamp.is_some() {
+        // From here on nothing is created, repaired or flipped; ownerReferences do the rest.
+        return Decision {
+            step: Step::Wait(None),
+            notices: Vec::new(),
+        };
+    }
+    let mut turn = Turn::new(obs, now);
+    let mv = phase::step(&mut turn);
+    turn.finish(mv)
+}
+
+/// What a phase wants to happen.
+#[derive(Debug)]
+pub(crate) enum Move {
+    /// The journal in `Turn::next` changed: write it, then look again.
+    Changed,
+    /// Send these.
+    Requests(Vec<Request>),
+    /// Run these.
+    Probe(Vec<ProbeTarget>),
+    /// Wait for a change, or for this time.
+    Wait(Option<Timestamp>),
+}
+
+/// One pass: the world as observed, and the status as it should be.
+pub(crate) struct Turn<'a> {
+    pub(crate) world: World<'a>,
+    pub(crate) now: Timestamp,
+    pub(crate) spec: &'a ExchangeReleaseSpec,
+    /// The revision that the spec names.
+    pub(crate) wanted: String,
+    /// Why the spec cannot be carried out, where only we can see it.
+    pub(crate) invalid: Option<String>,
+    pub(crate) next: ExchangeReleaseStatus,
+    pub(crate) why: Why,
+    notices: Vec<Notice>,
+}
+
+impl<'a> Turn<'a> {
+    fn new(obs: &'a Observation, now: Timestamp) -> Self {
+        let spec = &obs.release.spec;
+        Self {
+            world: World { obs },
+            // The API server stores microseconds.
+            now: Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now),
+            spec,
+            wanted: revision_of(spec),
+            invalid: phase::invalid(spec),
+            next: obs.release.status.clone().unwrap_or_default(),
+            why: Why::default(),
+            notices: Vec::new(),
+        }
+    }
+
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        self.next.phase = Some(phase);
+        self.next.phase_since = Some(MicroTime(self.now));
+    }
+
+    /// When a duration that started with this phase is over.
+    pub(crate) fn deadline(&self, duration: Duration) -> Timestamp {
+        let since = self.next.phase_since.as_ref().map_or(self.now, |t| t.0);
+        after(since, duration)
+    }
+
+    pub(crate) fn tell(&mut self, warning: bool, reason: &'static str, note: String) {
+        self.notices.push(Notice {
+            warning,
+            reason,
+            note,
+        });
+    }
+
+    /// Says what is waited for.
+    pub(crate) fn say(&mut self, reason: Option<&'static str>, message: impl Into<String>) {
+        self.why = Why {
+            reason,
+            message: message.into(),
+            stalled: false,
+        };
+    }
+
+    /// Says what stands in the way.
+    pub(crate) fn stall(&mut self, reason: &'static str, message: impl Into<String>) {
+        self.why = Why {
+            reason: Some(reason),
+            message: message.into(),
+            stalled: true,
+        };
+    }
+
+    pub(crate) fn remember(&mut self, role: &ColourStatus, outcome: Outcome) {
+        let journal = self
+            .next
+            .switch
+            .as_ref()
+            .filter(|_| outcome == Outcome::Live);
+        self.next.history.insert(
+            0,
+            HistoryEntry {
+                revision: role.revision.clone(),
+                version: role.version.clone(),
+                outcome,
+                at: MicroTime(self.now),
+                switch_millis: journal.and_then(|j| j.switch_millis),
+                skew_millis: journal.and_then(|j| j.skew_millis),
+            },
+        );
+        self.next.history.truncate(HISTORY);
+    }
+
+    /// Marks the candidate's revision as one not to try again.
+    pub(crate) fn blame(&mut self, reason: &str, message: &str) {
+        if let Some(candidate) = &self.next.candidate {
+            self.next.rejected = Some(Rejection {
+                revision: candidate.revision.clone(),
+                version: candidate.version.clone(),
+                reason: reason.to_owned(),
+                message: message.to_owned(),
+                at: MicroTime(self.now),
+            });
+        }
+    }
+
+    /// The candidate is refused before any client saw it. The live colour is untouched.
+    pub(crate) fn reject(&mut self, reason: &'static str, message: &str) -> Move {
+        self.blame(reason, message);
+        if let Some(candidate) = self.next.candidate.clone() {
+            self.remember(&candidate, Outcome::Rejected);
+            self.tell(
+                true,
+                "Rejected",
+                format!("{} rejected: {message}", candidate.version),
+            );
+        }
+        self.next.verdict = None;
+        self.enter(Phase::Rejected);
+        Move::Changed
+    }
+
+    fn finish(mut self, mv: Move) -> Decision {
+        self.derive();
+        let old = self.world.release().status.clone().unwrap_or_default();
+        let step = if intent(&old) != intent(&self.next) {
+            Step::Status(Box::new(self.next))
+        } else {
+            match mv {
+                Move::Requests(requests) => Step::Requests(requests),
+                Move::Probe(targets) => Step::Probe(targets),
+                Move::Wait(_) | Move::Changed if old != self.next => {
+                    Step::Status(Box::new(self.next))
+                }
+                Move::Wait(until) => Step::Wait(until),
+                Move::Changed => Step::Wait(None),
+            }
+        };
+        let notices = if matches!(step, Step::Status(_)) {
+            self.notices
+        } else {
+            Vec::new()
+        };
+        Decision { step, notices }
+    }
+
+    /// Fills in what follows from the world.
+    fn derive(&mut self) {
+        let release = self.world.release();
+        self.next.observed_generation = release.metadata.generation;
+        for role in [
+            &mut self.next.live,
+            &mut self.next.candidate,
+            &mut self.next.warm,
+        ] {
+            if let Some(role) = role
+                && let Some(stored) = self.world.stored(&role.revision)
+            {
+                role.services = self.world.counts(role, &stored);
+            }
+        }
+        if let Some(journal) = &mut self.next.switch {
+            for step in &mut journal.services {
+                let service = self.world.live_service(&step.name);
+                step.switched =
+                    service.is_some_and(|s| self.world.pointing(s).colour == Some(journal.to));
+            }
+        }
+        let serving = self
+            .next
+            .live
+            .as_ref()
+            .is_some_and(|live| self.world.serves(live, half_of));
+        let old = release.status.as_ref().map_or(&[][..], |s| &s.conditions);
+        self.next.conditions = conditions::build(&self.next, old, serving, &self.why, self.now);
+    }
+
+    /// A token of `changeover.dev/retry` that was not carried out yet.
+    pub(crate) fn retry_token(&self) -> Option<String> {
+        let token = self.world.release().annotations().get(names::RETRY)?;
+        (self.next.handled_retry.as_ref() != Some(token)).then(|| token.clone())
+    }
+}
+
+/// The part of a status that says what we are about to do.
+fn intent(status: &ExchangeReleaseStatus) -> ExchangeReleaseStatus {
+    let mut intent = status.clone();
+    intent.observed_generation = None;
+    intent.conditions.clear();
+    for role in [&mut intent.live, &mut intent.candidate, &mut intent.warm]
+        .into_iter()
+        .flatten()
+    {
+        role.services.clear();
+    }
+    if let Some(journal) = &mut intent.switch {
+        journal.services.clear();
+    }
+    intent
+}
+
+/// A time plus a duration; the far future where that overflows.
+pub(crate) fn after(time: Timestamp, duration: Duration) -> Timestamp {
+    let duration = std::time::Duration::from(duration);
+    time.checked_add(duration).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,59 @@
+//! Builds the idle colour and waits until all of it is ready.
+
+use changeover_crds::Phase;
+
+use crate::machine::{Move, Turn};
+use crate::world::all_of;
+use crate::{explain, upkeep};
+
+pub(super) fn step(turn: &mut Turn<'_>) -> Move {
+    if let Some(mv) = super::superseded(turn) {
+        return mv;
+    }
+    let Some(candidate) = turn.next.candidate.clone() else {
+        return super::start(turn);
+    };
+    let deadline = turn.deadline(turn.spec.progress_deadline);
+    let stored = turn.world.stored(&candidate.revision);
+    let trouble = stored
+        .as_ref()
+        .map(|s| explain::unready(turn.world, &candidate, s))
+        .unwrap_or_default();
+    if turn.now >= deadline {
+        let limit = turn.spec.progress_deadline;
+        return turn.reject(
+            "ProgressDeadlineExceeded",
+            &format!("not ready within {limit:?}: {trouble}"),
+        );
+    }
+    let batch = upkeep::next_batch(turn.world, &turn.next);
+    if !batch.is_empty() {
+        turn.say(
+            None,
+            format!(
+                "{} is being built on {}",
+                candidate.version, candidate.colour
+            ),
+        );
+        return Move::Requests(batch);
+    }
+    if turn.world.serves(&candidate, all_of) {
+        turn.enter(Phase::Verifying);
+        turn.say(
+            None,
+            format!(
+                "{} is ready on {} and is being probed",
+                candidate.version, candidate.colour
+            ),
+        );
+        return Move::Changed;
+    }
+    turn.say(
+        None,
+        format!(
+            "{} on {} is not ready: {trouble}",
+            candidate.version, candidate.colour
+        ),
+    );
+    Move::Wait(Some(deadline))
+}

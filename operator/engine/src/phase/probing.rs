@@ -1,0 +1,94 @@
+//! Smoke probes: every probe of a service against every ready pod of a colour.
+
+use changeover_crds::{ColourStatus, ResourceExt, SmokeProbe};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
+
+use crate::decision::ProbeTarget;
+use crate::machine::Turn;
+use crate::observation::ProbeKey;
+
+/// Pause between two attempts of one probe.
+const PAUSE: SignedDuration = SignedDuration::from_secs(1);
+
+pub(super) enum Probing {
+    /// These pods passed everything (uids, sorted).
+    Passed(Vec<String>),
+    /// Some probe used up its attempts.
+    Failed(String),
+    /// Run these now.
+    Run(Vec<ProbeTarget>),
+    /// The next attempt is due then.
+    Later(Timestamp),
+}
+
+/// How the probes of a colour stand; pods whose uid is in `known` passed before.
+pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) -> Probing {
+    let mut passed = Vec::new();
+    let mut run = Vec::new();
+    let mut later: Option<Timestamp> = None;
+    for service in &turn.spec.services {
+        for pod in turn.world.ready(&service.name, role) {
+            let uid = pod.uid().unwrap_or_default();
+            let is_known = known.contains(&uid);
+            for probe in service.smoke.iter().filter(|_| !is_known) {
+                match attempt(turn, &uid, probe) {
+                    Attempt::Passed => {}
+                    Attempt::Now => run.extend(target(&service.name, service.port, pod, probe)),
+                    Attempt::At(at) => later = Some(later.map_or(at, |l| l.min(at))),
+                    Attempt::Exhausted(why) => {
+                        let (name, pod, path) = (&service.name, pod.name_any(), &probe.path);
+                        return Probing::Failed(format!(
+                            "{name}: pod {pod}: {} {path}: {why}",
+                            probe.method.as_str()
+                        ));
+                    }
+                }
+            }
+            passed.push(uid);
+        }
+    }
+    if !run.is_empty() {
+        return Probing::Run(run);
+    }
+    passed.sort();
+    later.map_or(Probing::Passed(passed), Probing::Later)
+}
+
+enum Attempt {
+    Passed,
+    Now,
+    At(Timestamp),
+    Exhausted(String),
+}
+
+fn attempt(turn: &Turn<'_>, pod: &str, probe: &SmokeProbe) -> Attempt {
+    let Some(record) = turn.world.obs.probes.get(&ProbeKey::new(pod, probe)) else {
+        return Attempt::Now;
+    };
+    match &record.result {
+        Ok(()) => Attempt::Passed,
+        Err(why) if record.attempts >= probe.attempts => {
+            Attempt::Exhausted(format!("{why} ({} attempts)", record.attempts))
+        }
+        Err(_) => {
+            let due = record.last.checked_add(PAUSE).unwrap_or(turn.now);
+            if due <= turn.now {
+                Attempt::Now
+            } else {
+                Attempt::At(due)
+            }
+        }
+    }
+}
+
+fn target(service: &str, port: i32, pod: &Pod, probe: &SmokeProbe) -> Option<ProbeTarget> {
+    Some(ProbeTarget {
+        service: service.to_owned(),
+        pod_uid: pod.uid()?,
+        pod: pod.name_any(),
+        ip: pod.status.as_ref()?.pod_ip.clone()?,
+        port,
+        probe: probe.clone(),
+    })
+}

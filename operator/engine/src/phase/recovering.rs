@@ -1,0 +1,68 @@
+//! No status: a new release, or one whose status was lost (a restore, a replace).
+
+use changeover_crds::{Colour, ColourStatus, Phase, ResourceExt, names};
+
+use crate::flip;
+use crate::machine::{Move, Turn};
+use crate::revision::StoredRevision;
+use crate::world::{half_of, label};
+
+pub(super) fn step(turn: &mut Turn<'_>) -> Move {
+    let mut colours: Vec<ColourStatus> = Colour::ALL
+        .into_iter()
+        .filter_map(|c| pointed_at(turn, c))
+        .collect();
+    // A split is joined on a colour that can take all of the traffic, if there is one.
+    colours.sort_by_key(|role| !turn.world.serves(role, half_of));
+    let mut colours = colours.into_iter();
+    let Some(live) = colours.next() else {
+        turn.enter(Phase::Pending);
+        turn.say(None, "waits for the first release");
+        return Move::Changed;
+    };
+    let other = colours.next();
+    turn.say(
+        Some("StatusRebuilt"),
+        format!(
+            "status was lost; {} on {} is live by the Services' selectors",
+            live.version, live.colour
+        ),
+    );
+    turn.tell(true, "StatusRebuilt", turn.why.message.clone());
+    flip::open(turn, &live, other.as_ref());
+    if other.is_none() {
+        flip::close(turn);
+    }
+    turn.enter(if other.is_some() {
+        Phase::RollingBack
+    } else {
+        Phase::Live
+    });
+    turn.next.candidate = other;
+    turn.next.live = Some(live);
+    Move::Changed
+}
+
+/// The colour as a role, if a live Service points to it and its revision is still stored.
+fn pointed_at(turn: &Turn<'_>, colour: Colour) -> Option<ColourStatus> {
+    let service = turn
+        .world
+        .live_services()
+        .find(|s| turn.world.pointing(s).colour == Some(colour))?;
+    let short = service
+        .spec
+        .as_ref()?
+        .selector
+        .as_ref()?
+        .get(names::REVISION)?;
+    let stored = turn.world.obs.revisions.iter().find(|r| {
+        turn.world.is_ours(*r) && label(*r, names::REVISION) == Some(short) && r.uid().is_some()
+    })?;
+    let stored: StoredRevision = serde_json::from_value(stored.data.as_ref()?.0.clone()).ok()?;
+    Some(ColourStatus {
+        colour,
+        revision: stored.revision,
+        version: stored.version,
+        services: Vec::new(),
+    })
+}

@@ -1,0 +1,106 @@
+//! Moves the Services to the verified colour, or goes back.
+
+use changeover_crds::{ColourStatus, Outcome, Phase};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+
+use super::probing::{Probing, probing};
+use crate::explain;
+use crate::flip::{self, Progress};
+use crate::machine::{Move, Turn, after};
+use crate::world::half_of;
+
+pub(super) fn step(turn: &mut Turn<'_>) -> Move {
+    let (Some(candidate), Some(journal)) = (turn.next.candidate.clone(), turn.next.switch.clone())
+    else {
+        return super::start(turn);
+    };
+    let deadline = turn.deadline(turn.spec.switch_deadline);
+    if !turn.world.serves(&candidate, half_of) {
+        let stored = turn.world.stored(&candidate.revision);
+        let trouble = stored
+            .map(|s| explain::unready(turn.world, &candidate, &s))
+            .unwrap_or_default();
+        return go_back(
+            turn,
+            "TargetCannotServe",
+            &format!("the new colour lost its pods during the switch: {trouble}"),
+        );
+    }
+    // A pod that joined since the verdict is probed before clients can reach it.
+    let known = turn
+        .next
+        .verdict
+        .as_ref()
+        .map(|v| v.pods.clone())
+        .unwrap_or_default();
+    match probing(turn, &candidate, &known) {
+        Probing::Failed(why) => return go_back(turn, "SmokeProbeFailed", &why),
+        Probing::Run(targets) => return Move::Probe(targets),
+        Probing::Later(at) => return Move::Wait(Some(at.min(deadline))),
+        Probing::Passed(pods) => {
+            let joined = pods.iter().any(|uid| !known.contains(uid));
+            if let Some(verdict) = turn.next.verdict.as_mut().filter(|_| joined) {
+                verdict.pods = pods;
+                return Move::Changed;
+            }
+        }
+    }
+    match flip::advance(turn.world, &candidate, &journal, &turn.next) {
+        Progress::Done => done(turn, candidate),
+        _ if turn.now >= deadline => {
+            let limit = turn.spec.switch_deadline;
+            go_back(
+                turn,
+                "SwitchDeadlineExceeded",
+                &format!("the switch was not done within {limit:?}"),
+            )
+        }
+        Progress::Requests(requests) => {
+            turn.say(None, format!("the Services move to {}", candidate.colour));
+            Move::Requests(requests)
+        }
+        Progress::Unverified(message) => {
+            turn.say(None, message);
+            Move::Wait(Some(deadline))
+        }
+        Progress::Fenced(message) => {
+            turn.stall("Fenced", message);
+            Move::Wait(Some(deadline))
+        }
+    }
+}
+
+fn done(turn: &mut Turn<'_>, candidate: ColourStatus) -> Move {
+    flip::close(turn);
+    turn.remember(&candidate, Outcome::Live);
+    let note = format!("{} is live on {}", candidate.version, candidate.colour);
+    turn.say(None, note.clone());
+    turn.tell(false, "Switched", note);
+    turn.next.candidate = None;
+    turn.next.warm = turn.next.live.replace(candidate);
+    if turn.next.warm.is_some() {
+        turn.next.warm_until = Some(MicroTime(after(turn.now, turn.spec.rollback_window)));
+        turn.enter(Phase::Warm);
+    } else {
+        turn.enter(Phase::Live);
+    }
+    Move::Changed
+}
+
+/// Back to the old colour; on a first release there is none, and what was created stays for its logs.
+fn go_back(turn: &mut Turn<'_>, reason: &'static str, why: &str) -> Move {
+    let (Some(live), Some(candidate)) = (turn.next.live.clone(), turn.next.candidate.clone())
+    else {
+        return turn.reject("NothingToGoBackTo", why);
+    };
+    turn.blame(reason, why);
+    turn.tell(
+        true,
+        "RollingBack",
+        format!("{} goes back to {}: {why}", candidate.version, live.version),
+    );
+    flip::open(turn, &live, Some(&candidate));
+    turn.enter(Phase::RollingBack);
+    turn.say(Some("RollingBack"), why);
+    Move::Changed
+}

@@ -1,0 +1,334 @@
+//! Manifests of children. JSON literals, so that they read like the YAML people know.
+
+use std::collections::BTreeMap;
+
+use changeover_crds::{Colour, ExchangeRelease, ResourceExt, ServiceSpec, names};
+use serde_json::{Value, json};
+
+use crate::decision::{Child, Kind};
+use crate::revision::{StoredRevision, StoredService};
+
+/// Seconds between a pod's end being decided and its SIGTERM: time for the news to reach every proxy.
+const PRE_STOP_SECONDS: i64 = 5;
+/// Where no volume is asked for, a program still may want a place for temporary files.
+const TMP_LIMIT: &str = "64Mi";
+
+/// The pod template of a service, without the colour's label: the colour reaches the container
+/// through the downward API, so that one stored template serves both colours.
+pub(crate) fn pod_template(
+    release: &str,
+    revision: &str,
+    service: &ServiceSpec,
+    all: &[ServiceSpec],
+) -> Value {
+    let probe_port = service.admin_port.unwrap_or(service.port);
+    let mut ports = vec![json!({"name": "http", "containerPort": service.port, "protocol": "TCP"})];
+    ports.extend(
+        service
+            .admin_port
+            .map(|port| json!({"name": "admin", "containerPort": port, "protocol": "TCP"})),
+    );
+    let config =
+        json!({"configMapRef": {"name": names::config_map(release, &service.name, revision)}});
+    let secrets = service
+        .secrets
+        .iter()
+        .map(|name| json!({"secretRef": {"name": name}}));
+    let mut container = json!({
+        "name": "service",
+        "image": service.image,
+        "ports": ports,
+        "envFrom": std::iter::once(config).chain(secrets).collect::<Vec<_>>(),
+        "env": environment(release, revision, service, all),
+        "resources": service.resources,
+        "readinessProbe": probe(&service.readiness, probe_port, 1, 3),
+        "livenessProbe": probe(&service.liveness, probe_port, 10, 3),
+        "startupProbe": probe(&service.liveness, probe_port, 1, 120),
+        "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": true,
+        },
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+    });
+    for (field, words) in [("command", &service.command), ("args", &service.args)] {
+        if !words.is_empty() {
+            set(&mut container, field, json!(words));
+        }
+    }
+    json!({
+        "metadata": {"labels": labels(release, &service.name, Some(revision), None)},
+        "spec": {
+            "containers": [container],
+            "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": TMP_LIMIT}}],
+            "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+            "automountServiceAccountToken": false,
+            "enableServiceLinks": false,
+            "terminationGracePeriodSeconds": service.termination_grace_period_seconds,
+            "topologySpreadConstraints": [{
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": labels(release, &service.name, Some(revision), None)},
+            }],
+        },
+    })
+}
+
+fn probe(path: &str, port: i32, period: i32, failures: i32) -> Value {
+    json!({
+        "httpGet": {"path": path, "port": port, "scheme": "HTTP"},
+        "periodSeconds": period, "failureThreshold": failures, "timeoutSeconds": 2,
+    })
+}
+
+/// Calls between services stay inside a colour: every `<NAME>_URL` names the pinned Service of the
+/// pod's own colour. `$(VAR)` is expanded by the kubelet from variables earlier in the list.
+fn environment(
+    release: &str,
+    revision: &str,
+    service: &ServiceSpec,
+    all: &[ServiceSpec],
+) -> Vec<Value> {
+    let colour = json!({"name": "EXCHANGE_COLOUR", "valueFrom": {"fieldRef": {
+        "apiVersion": "v1", "fieldPath": format!("metadata.labels['{}']", names::COLOUR)}}});
+    let mut env = vec![
+        colour,
+        json!({"name": "EXCHANGE_REVISION", "value": revision}),
+    ];
+    env.extend(all.iter().map(|callee| {
+        let host = format!(
+            "{}-$(EXCHANGE_COLOUR)",
+            names::live_service(release, &callee.name)
+        );
+        json!({
+            "name": names::url_variable(&callee.name),
+            "value": format!("http://{host}:{}", callee.port),
+        })
+    }));
+    env.extend(service.env.iter().map(|var| match (&var.value, &var.secret_key_ref) {
+        (_, Some(key)) => json!({"name": var.name, "valueFrom": {"secretKeyRef": {"name": key.name, "key": key.key}}}),
+        (value, None) => json!({"name": var.name, "value": value.clone().unwrap_or_default()}),
+    }));
+    env
+}
+
+/// Labels of a child, and (the `changeover.dev` ones) what selects its pods.
+pub(crate) fn labels(
+    release: &str,
+    service: &str,
+    revision: Option<&str>,
+    colour: Option<Colour>,
+) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::from([
+        ("app.kubernetes.io/name".to_owned(), service.to_owned()),
+        ("app.kubernetes.io/instance".to_owned(), release.to_owned()),
+        (
+            "app.kubernetes.io/managed-by".to_owned(),
+            names::MANAGER.to_owned(),
+        ),
+        (names::RELEASE.to_owned(), release.to_owned()),
+        (names::SERVICE.to_owned(), service.to_owned()),
+    ]);
+    labels.extend(revision.map(|r| (names::REVISION.to_owned(), names::short_revision(r))));
+    labels.extend(colour.map(|c| (names::COLOUR.to_owned(), c.as_str().to_owned())));
+    labels
+}
+
+/// What selects the pods of one service in one colour and revision.
+pub(crate) fn selector(
+    release: &str,
+    service: &str,
+    revision: &str,
+    colour: Colour,
+) -> BTreeMap<String, String> {
+    let mut selector = labels(release, service, Some(revision), Some(colour));
+    selector.retain(|key, _| key.starts_with(names::GROUP));
+    selector
+}
+
+/// The children of one release.
+pub(crate) struct Renderer<'a> {
+    release: &'a ExchangeRelease,
+    name: String,
+}
+
+impl<'a> Renderer<'a> {
+    pub(crate) fn new(release: &'a ExchangeRelease) -> Self {
+        Self {
+            release,
+            name: release.name_any(),
+        }
+    }
+
+    fn child(
+        &self,
+        kind: Kind,
+        name: String,
+        labels: BTreeMap<String, String>,
+        rest: Value,
+    ) -> Child {
+        let mut manifest = json!({
+            "apiVersion": kind.api_version(),
+            "kind": kind.as_str(),
+            "metadata": {
+                "name": name,
+                "namespace": self.release.namespace(),
+                "labels": labels,
+                "ownerReferences": [{
+                    "apiVersion": "changeover.dev/v1alpha1",
+                    "kind": "ExchangeRelease",
+                    "name": self.name,
+                    "uid": self.release.uid(),
+                    "controller": true,
+                    "blockOwnerDeletion": true,
+                }],
+            },
+        });
+        if let (Value::Object(manifest), Value::Object(rest)) = (&mut manifest, rest) {
+            manifest.extend(rest);
+        }
+        Child {
+            kind,
+            name,
+            manifest,
+        }
+    }
+
+    /// The ControllerRevision. `number` orders revisions for `kubectl get controllerrevisions`.
+    pub(crate) fn stored(&self, revision: &StoredRevision, number: i64) -> Child {
+        let mut labels = labels(&self.name, "", Some(&revision.revision), None);
+        labels.retain(|key, value| !value.is_empty() && key != names::SERVICE);
+        let name = names::stored_revision(&self.name, &revision.revision);
+        self.child(
+            Kind::ControllerRevision,
+            name,
+            labels,
+            json!({"data": revision, "revision": number}),
+        )
+    }
+
+    pub(crate) fn config_map(&self, revision: &str, service: &StoredService) -> Child {
+        let labels = labels(&self.name, &service.name, Some(revision), None);
+        let name = names::config_map(&self.name, &service.name, revision);
+        self.child(
+            Kind::ConfigMap,
+            name,
+            labels,
+            json!({"data": service.config, "immutable": true}),
+        )
+    }
+
+    pub(crate) fn deployment(
+        &self,
+        revision: &str,
+        service: &StoredService,
+        colour: Colour,
+        replicas: i32,
+    ) -> Child {
+        let labels = labels(&self.name, &service.name, Some(revision), Some(colour));
+        let mut template = service.template.clone();
+        if let Some(labels) = template.pointer_mut("/metadata/labels") {
+            set(labels, names::COLOUR, colour.as_str().into());
+        }
+        let selector = selector(&self.name, &service.name, revision, colour);
+        self.child(Kind::Deployment, names::coloured(&self.name, &service.name, colour), labels, json!({
+            "spec": {
+                "replicas": replicas,
+                "revisionHistoryLimit": 0,
+                "selector": {"matchLabels": selector},
+                "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}},
+                "template": template,
+            }
+        }))
+    }
+
+    pub(crate) fn budget(&self, revision: &str, service: &StoredService, colour: Colour) -> Child {
+        let labels = labels(&self.name, &service.name, Some(revision), Some(colour));
+        let selector = selector(&self.name, &service.name, revision, colour);
+        self.child(
+            Kind::PodDisruptionBudget,
+            names::coloured(&self.name, &service.name, colour),
+            labels,
+            json!({
+                "spec": {
+                    "maxUnavailable": 1,
+                    "unhealthyPodEvictionPolicy": "AlwaysAllow",
+                    "selector": {"matchLabels": selector},
+                }
+            }),
+        )
+    }
+
+    pub(crate) fn pinned(&self, revision: &str, service: &StoredService, colour: Colour) -> Child {
+        let mut labels = labels(&self.name, &service.name, Some(revision), Some(colour));
+        labels.insert(names::ROLE.to_owned(), names::ROLE_PINNED.to_owned());
+        self.child(
+            Kind::Service,
+            names::coloured(&self.name, &service.name, colour),
+            labels,
+            json!({
+                "spec": {
+                    "ports": ports(service),
+                    "selector": selector(&self.name, &service.name, revision, colour),
+                }
+            }),
+        )
+    }
+
+    /// A live Service without selector and epoch: these two are never in an apply configuration.
+    pub(crate) fn live(&self, service: &StoredService) -> Child {
+        let mut labels = labels(&self.name, &service.name, None, None);
+        labels.insert(names::ROLE.to_owned(), names::ROLE_LIVE.to_owned());
+        self.child(
+            Kind::Service,
+            names::live_service(&self.name, &service.name),
+            labels,
+            json!({
+                "spec": {"ports": ports(service)}
+            }),
+        )
+    }
+
+    /// A live Service as it is created: with selector and epoch, and where it stood before, its address.
+    pub(crate) fn new_live(
+        &self,
+        service: &StoredService,
+        revision: &str,
+        colour: Colour,
+        epoch: i64,
+        cluster_ip: Option<&str>,
+    ) -> Child {
+        let mut child = self.live(service);
+        if let Some(metadata) = child.manifest.pointer_mut("/metadata") {
+            set(
+                metadata,
+                "annotations",
+                json!({names::EPOCH: epoch.to_string()}),
+            );
+        }
+        if let Some(spec) = child.manifest.pointer_mut("/spec") {
+            set(
+                spec,
+                "selector",
+                json!(selector(&self.name, &service.name, revision, colour)),
+            );
+            if let Some(ip) = cluster_ip {
+                set(spec, "clusterIP", ip.into());
+            }
+        }
+        child
+    }
+}
+
+fn ports(service: &StoredService) -> Value {
+    json!([{"name": "http", "port": service.port, "targetPort": service.port, "protocol": "TCP"}])
+}
+
+fn set(object: &mut Value, key: &str, value: Value) {
+    if let Value::Object(map) = object {
+        map.insert(key.to_owned(), value);
+    }
+}

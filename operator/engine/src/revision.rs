@@ -1,0 +1,205 @@
+//! A revision: the hash of everything that reaches a pod, and what is stored of it.
+
+use std::collections::BTreeMap;
+
+use changeover_crds::{EnvVar, ExchangeReleaseSpec, Resources, ServiceSpec, names};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::render;
+
+/// A revision as it is stored in a ControllerRevision before its first child: rendered, so that a newer
+/// operator that would render differently restarts no pod. Nothing in it depends on the colour.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredRevision {
+    /// `v1:` and the hash.
+    pub revision: String,
+    /// What people called it when it was stored.
+    pub version: String,
+    /// In the order of the spec.
+    pub services: Vec<StoredService>,
+}
+
+/// One service of a stored revision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredService {
+    /// Name of the service.
+    pub name: String,
+    /// Client port.
+    pub port: i32,
+    /// Pods, where the spec does not name the service any more.
+    pub replicas: i32,
+    /// Data of the ConfigMap.
+    pub config: BTreeMap<String, String>,
+    /// The pod template, without the colour's label.
+    pub template: Value,
+}
+
+impl StoredRevision {
+    /// Renders the spec.
+    #[must_use]
+    pub fn render(release: &str, spec: &ExchangeReleaseSpec) -> Self {
+        let revision = revision_of(spec);
+        let services = spec
+            .services
+            .iter()
+            .map(|service| StoredService {
+                name: service.name.clone(),
+                port: service.port,
+                replicas: service.replicas,
+                config: service.config.clone(),
+                template: render::pod_template(release, &revision, service, &spec.services),
+            })
+            .collect();
+        Self {
+            revision,
+            version: spec.version.clone(),
+            services,
+        }
+    }
+
+    /// The service of that name.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Option<&StoredService> {
+        self.services.iter().find(|s| s.name == name)
+    }
+}
+
+/// What of a service reaches a pod. Defaults are left out, so that a default that is written down, and
+/// fields that later versions add, change no hash. Not in it: replicas and smoke probes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Reaching<'a> {
+    name: &'a str,
+    image: &'a str,
+    port: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin_port: Option<i32>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    command: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    args: &'a [String],
+    #[serde(skip_serializing_if = "<[EnvVar]>::is_empty")]
+    env: &'a [EnvVar],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    config: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    secrets: &'a [String],
+    #[serde(skip_serializing_if = "Resources::is_empty")]
+    resources: &'a Resources,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    readiness: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    liveness: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grace: Option<i64>,
+}
+
+impl<'a> Reaching<'a> {
+    fn new(service: &'a ServiceSpec) -> Self {
+        let unless = |value: &'a str, default: &str| (value != default).then_some(value);
+        Self {
+            name: &service.name,
+            image: &service.image,
+            port: service.port,
+            admin_port: service.admin_port,
+            command: &service.command,
+            args: &service.args,
+            env: &service.env,
+            config: &service.config,
+            secrets: &service.secrets,
+            resources: &service.resources,
+            readiness: unless(&service.readiness, "/readyz"),
+            liveness: unless(&service.liveness, "/livez"),
+            grace: (service.termination_grace_period_seconds != 45)
+                .then_some(service.termination_grace_period_seconds),
+        }
+    }
+}
+
+/// The revision that the spec names: `v1:` and 64 hexadecimal digits.
+#[must_use]
+pub fn revision_of(spec: &ExchangeReleaseSpec) -> String {
+    #[derive(Serialize)]
+    struct Canonical<'a> {
+        services: Vec<Reaching<'a>>,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        restart: &'a str,
+    }
+    let mut services: Vec<_> = spec.services.iter().map(Reaching::new).collect();
+    services.sort_by_key(|s| s.name);
+    let mut canonical = serde_json::json!(Canonical {
+        services,
+        restart: &spec.restart
+    });
+    canonical.sort_all_objects();
+    let digest = Sha256::digest(canonical.to_string().as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("v1:{hex}")
+}
+
+/// Whether a label value names this revision.
+pub(crate) fn is_short_of(label: &str, revision: &str) -> bool {
+    label == names::short_revision(revision)
+}
+
+#[cfg(test)]
+mod tests {
+    use changeover_crds::ExchangeReleaseSpec;
+
+    use super::revision_of;
+
+    fn spec(json: serde_json::Value) -> ExchangeReleaseSpec {
+        serde_json::from_value(json).unwrap()
+    }
+    fn base() -> serde_json::Value {
+        serde_json::json!({"version": "1", "services": [
+            {"name": "user", "image": "u:1", "port": 8080},
+            {"name": "trade", "image": "t:1", "port": 8080}]})
+    }
+
+    #[test]
+    fn the_hash_is_stable() {
+        // A change here would restart every pod of every release at the next upgrade of the operator.
+        assert_eq!(
+            revision_of(&spec(base())),
+            "v1:a8cca235ee330dfd00da60891e7da5f55b7edc5997c8fd73e415d9266cc2749d"
+        );
+    }
+
+    #[test]
+    fn what_reaches_no_pod_is_not_in_it() {
+        let mut other = base();
+        other["version"] = "2".into();
+        other["services"][0]["replicas"] = 9.into();
+        other["services"][0]["readiness"] = "/readyz".into();
+        other["services"][1]["smoke"] = serde_json::json!([{"path": "/version"}]);
+        other["progressDeadline"] = "1h".into();
+        assert_eq!(revision_of(&spec(base())), revision_of(&spec(other)));
+    }
+
+    #[test]
+    fn what_reaches_a_pod_is_in_it() {
+        for (field, value) in [
+            ("image", serde_json::json!("u:2")),
+            ("config", serde_json::json!({"A": "b"})),
+            ("secrets", serde_json::json!(["s"])),
+            ("args", serde_json::json!(["-v"])),
+            ("terminationGracePeriodSeconds", serde_json::json!(60)),
+        ] {
+            let mut other = base();
+            other["services"][0][field] = value;
+            assert_ne!(
+                revision_of(&spec(base())),
+                revision_of(&spec(other)),
+                "{field}"
+            );
+        }
+        let mut restarted = base();
+        restarted["restart"] = "1".into();
+        assert_ne!(revision_of(&spec(base())), revision_of(&spec(restarted)));
+    }
+}

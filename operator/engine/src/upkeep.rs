@@ -1,0 +1,280 @@
+//! Children of every role as their stored revision says, and nothing else.
+
+use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, Phase, ResourceExt, names};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::decision::{Child, Kind, Request, Target};
+use crate::drift::covers;
+use crate::flip;
+use crate::render::Renderer;
+use crate::revision::{StoredRevision, is_short_of};
+use crate::world::{World, label};
+
+/// The next batch of repairs; empty when all is as it should be. Live comes first.
+pub(crate) fn next_batch(world: World<'_>, status: &ExchangeReleaseStatus) -> Vec<Request> {
+    let moving = matches!(status.phase, Some(Phase::Switching | Phase::RollingBack));
+    let ended = matches!(status.phase, Some(Phase::Rejected | Phase::RolledBack));
+    let repaired = [
+        status.live.as_ref(),
+        status.warm.as_ref(),
+        // A rejected candidate is kept for its logs, not repaired.
+        status.candidate.as_ref().filter(|_| !ended),
+    ];
+    for role in repaired.into_iter().flatten() {
+        let batch = children(world, role);
+        if !batch.is_empty() {
+            return batch;
+        }
+    }
+    if let Some(live) = status.live.as_ref().filter(|_| !moving) {
+        let batch = live_services(world, live, status);
+        if !batch.is_empty() {
+            return batch;
+        }
+    }
+    leftovers(world, status, moving)
+}
+
+/// Stores the revision that the spec names, if nothing of it stands yet.
+pub(crate) fn store(world: World<'_>) -> Option<Request> {
+    let release = world.release();
+    let revision = StoredRevision::render(&world.name(), &release.spec);
+    let name = names::stored_revision(&world.name(), &revision.revision);
+    if world.obs.revisions.iter().any(|r| r.name_any() == name) {
+        return None;
+    }
+    let number = world
+        .obs
+        .revisions
+        .iter()
+        .map(|r| r.revision)
+        .max()
+        .unwrap_or(0);
+    Some(Request::Create(
+        Renderer::new(release).stored(&revision, number.saturating_add(1)),
+    ))
+}
+
+fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
+    let Some(stored) = world.stored(&role.revision) else {
+        let spec_names_it = crate::revision_of(&world.release().spec) == role.revision;
+        return spec_names_it
+            .then(|| store(world))
+            .flatten()
+            .into_iter()
+            .collect();
+    };
+    let renderer = Renderer::new(world.release());
+    let (revision, colour) = (stored.revision.as_str(), role.colour);
+    // Two generations of pods in one colour would be three colours' worth of load.
+    let vacated = !has_strangers(world, role);
+    let mut batch = Vec::new();
+    for service in &stored.services {
+        let deployment = renderer.deployment(revision, service, colour, world.desired(service));
+        batch.extend(ensure(
+            &world.obs.config_maps,
+            &renderer.config_map(revision, service),
+            world,
+        ));
+        batch.extend(ensure(
+            &world.obs.services,
+            &renderer.pinned(revision, service, colour),
+            world,
+        ));
+        batch.extend(ensure(
+            &world.obs.budgets,
+            &renderer.budget(revision, service, colour),
+            world,
+        ));
+        let request = ensure(&world.obs.deployments, &deployment, world);
+        batch.extend(request.filter(|r| vacated || !matches!(r, Request::Create(_))));
+    }
+    batch
+}
+
+/// Pods of another revision in this colour that nobody has asked to end yet.
+fn has_strangers(world: World<'_>, role: &ColourStatus) -> bool {
+    world.obs.pods.iter().any(|pod| {
+        pod.metadata.deletion_timestamp.is_none()
+            && label(pod, names::COLOUR) == Some(role.colour.as_str())
+            && !label(pod, names::REVISION).is_some_and(|r| is_short_of(r, &role.revision))
+    })
+}
+
+/// Creates what is missing, deletes what is of another revision, applies what drifted.
+fn ensure<K: ResourceExt + Serialize>(
+    have: &[K],
+    want: &Child,
+    world: World<'_>,
+) -> Option<Request> {
+    let Some(object) = have.iter().find(|o| o.name_any() == want.name) else {
+        return Some(Request::Create(want.clone()));
+    };
+    if !world.is_ours(object) || object.meta().deletion_timestamp.is_some() {
+        return None; // its owner's, or on its way out: wait
+    }
+    let wanted_revision = want
+        .manifest
+        .pointer("/metadata/labels/changeover.dev~1revision");
+    if label(object, names::REVISION) != wanted_revision.and_then(Value::as_str) {
+        return Some(Request::Delete(target(want.kind, object)));
+    }
+    let actual = serde_json::to_value(object).unwrap_or_default();
+    let drifted = !covers(&actual, &want.manifest);
+    drifted.then(|| Request::Apply {
+        target: target(want.kind, object),
+        child: want.clone(),
+    })
+}
+
+/// Live Services exist, point to the live colour and have their ports. Selector and epoch are never
+/// applied, only flipped: a forced apply from a stale read would put an old selector back.
+fn live_services(
+    world: World<'_>,
+    live: &ColourStatus,
+    status: &ExchangeReleaseStatus,
+) -> Vec<Request> {
+    let Some(stored) = world.stored(&live.revision) else {
+        return Vec::new();
+    };
+    let epoch = status.switch.as_ref().map_or(0, |s| s.epoch);
+    let renderer = Renderer::new(world.release());
+    let mut batch = flip::requests(world, live, &stored, epoch, status);
+    for service in &stored.services {
+        let Some(object) = world.live_service(&service.name) else {
+            continue;
+        };
+        let want = renderer.live(service);
+        let flipping = batch.iter().any(|r| r.name() == want.name);
+        let actual = serde_json::to_value(object).unwrap_or_default();
+        if !flipping
+            && object.metadata.deletion_timestamp.is_none()
+            && !covers(&actual, &want.manifest)
+        {
+            batch.push(Request::Apply {
+                target: target(Kind::Service, object),
+                child: want,
+            });
+        }
+    }
+    batch
+}
+
+/// Deletes what no role needs. Nothing that a live Service points to is ever in it.
+fn leftovers(world: World<'_>, status: &ExchangeReleaseStatus, moving: bool) -> Vec<Request> {
+    let roles: Vec<&ColourStatus> = [&status.live, &status.warm, &status.candidate]
+        .into_iter()
+        .flatten()
+        .collect();
+    let pointed: Vec<Colour> = world
+        .live_services()
+        .filter_map(|s| world.pointing(s).colour)
+        .collect();
+    let is_needed = |colour: Option<Colour>, revision: Option<&str>| {
+        let matches = |r: &&ColourStatus| {
+            Some(r.colour) == colour
+                && revision.is_some_and(|label| is_short_of(label, &r.revision))
+        };
+        roles.iter().any(matches)
+    };
+    let mut batch = Vec::new();
+    batch.extend(coloured(
+        &world.obs.deployments,
+        Kind::Deployment,
+        world,
+        &is_needed,
+        &pointed,
+    ));
+    batch.extend(coloured(
+        &world.obs.services,
+        Kind::Service,
+        world,
+        &is_needed,
+        &pointed,
+    ));
+    batch.extend(coloured(
+        &world.obs.budgets,
+        Kind::PodDisruptionBudget,
+        world,
+        &is_needed,
+        &pointed,
+    ));
+    if !batch.is_empty() || moving {
+        return batch;
+    }
+    batch.extend(retired_live_services(world, &roles, status));
+    batch.extend(unused_revisions(world, &roles));
+    batch
+}
+
+fn coloured<'a, K: ResourceExt>(
+    objects: &'a [K],
+    kind: Kind,
+    world: World<'a>,
+    is_needed: &'a dyn Fn(Option<Colour>, Option<&str>) -> bool,
+    pointed: &'a [Colour],
+) -> impl Iterator<Item = Request> {
+    objects.iter().filter_map(move |object| {
+        let colour = label(object, names::COLOUR).and_then(Colour::from_label);
+        let deletable = world.is_ours(object)
+            && object.meta().deletion_timestamp.is_none()
+            && colour.is_some_and(|c| !pointed.contains(&c))
+            && !is_needed(colour, label(object, names::REVISION));
+        deletable.then(|| Request::Delete(target(kind, object)))
+    })
+}
+
+/// Live Services of services that neither the live nor the warm colour has.
+fn retired_live_services(
+    world: World<'_>,
+    roles: &[&ColourStatus],
+    status: &ExchangeReleaseStatus,
+) -> Vec<Request> {
+    let stored: Vec<Option<StoredRevision>> =
+        roles.iter().map(|r| world.stored(&r.revision)).collect();
+    if status.live.is_none() || stored.iter().any(Option::is_none) {
+        return Vec::new(); // without the stored revision nobody knows which services there are
+    }
+    let is_known = |name: &str| stored.iter().flatten().any(|s| s.service(name).is_some());
+    world
+        .live_services()
+        .filter(|s| s.metadata.deletion_timestamp.is_none())
+        .filter(|s| !label(*s, names::SERVICE).is_some_and(is_known))
+        .map(|s| Request::Delete(target(Kind::Service, s)))
+        .collect()
+}
+
+/// ConfigMaps go only after their Deployments, stored revisions after both.
+fn unused_revisions(world: World<'_>, roles: &[&ColourStatus]) -> Vec<Request> {
+    let wanted = names::short_revision(&crate::revision_of(&world.release().spec));
+    let is_unused = |revision: Option<&str>| {
+        revision.is_some_and(|revision| {
+            revision != wanted
+                && !roles.iter().any(|r| is_short_of(revision, &r.revision))
+                && !world
+                    .obs
+                    .deployments
+                    .iter()
+                    .any(|d| label(d, names::REVISION) == Some(revision))
+        })
+    };
+    let config_maps = world.obs.config_maps.iter().filter(|c| world.is_ours(*c));
+    let config_maps = config_maps
+        .filter(|c| is_unused(label(*c, names::REVISION)))
+        .map(|c| Request::Delete(target(Kind::ConfigMap, c)));
+    let stored = world.obs.revisions.iter().filter(|r| world.is_ours(*r));
+    let stored = stored
+        .filter(|r| is_unused(label(*r, names::REVISION)))
+        .map(|r| Request::Delete(target(Kind::ControllerRevision, r)));
+    config_maps.chain(stored).collect()
+}
+
+pub(crate) fn target(kind: Kind, object: &impl ResourceExt) -> Target {
+    Target {
+        kind,
+        name: object.name_any(),
+        uid: object.uid().unwrap_or_default(),
+        resource_version: object.resource_version().unwrap_or_default(),
+    }
+}

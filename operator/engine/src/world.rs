@@ -1,0 +1,256 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use changeover_crds::{Colour, ColourStatus, ExchangeRelease, ResourceExt, ServiceStatus, names};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+
+use crate::observation::Observation;
+use crate::revision::{StoredRevision, is_short_of};
+
+/// Label that the EndpointSlice controller puts on a slice: the Service it belongs to.
+const SLICE_OF: &str = "kubernetes.io/service-name";
+
+/// An observation, with the questions that the phases ask of it.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// What was observed.
+    pub obs: &'a Observation,
+}
+
+/// Where a live Service points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pointing {
+    /// The colour in its selector, if all of the selector is as we write it.
+    pub colour: Option<Colour>,
+    /// The epoch in its annotation; 0 if it has none.
+    pub epoch: i64,
+}
+
+impl<'a> World<'a> {
+    /// The release.
+    #[must_use]
+    pub const fn release(&self) -> &'a ExchangeRelease {
+        &self.obs.release
+    }
+
+    /// The release's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.release().name_any()
+    }
+
+    /// Whether an object belongs to this release, and not to a deleted namesake.
+    pub(crate) fn is_ours(&self, object: &impl ResourceExt) -> bool {
+        let uid = self.release().uid();
+        object
+            .owner_references()
+            .iter()
+            .any(|o| o.controller == Some(true) && Some(&o.uid) == uid.as_ref())
+    }
+
+    /// The live Service of a service.
+    #[must_use]
+    pub fn live_service(&self, service: &str) -> Option<&'a Service> {
+        let name = names::live_service(&self.name(), service);
+        self.obs
+            .services
+            .iter()
+            .find(|s| s.name_any() == name && self.is_ours(*s))
+    }
+
+    /// All live Services, of services that the spec no longer names too.
+    pub fn live_services(&self) -> impl Iterator<Item = &'a Service> {
+        let world = *self;
+        self.obs
+            .services
+            .iter()
+            .filter(move |s| world.is_ours(*s) && label(*s, names::ROLE) == Some(names::ROLE_LIVE))
+    }
+
+    /// A service's Deployment in one colour, of whatever revision.
+    #[must_use]
+    pub fn deployment(&self, service: &str, colour: Colour) -> Option<&'a Deployment> {
+        let name = names::coloured(&self.name(), service, colour);
+        self.obs
+            .deployments
+            .iter()
+            .find(|d| d.name_any() == name && self.is_ours(*d))
+    }
+
+    /// Where a live Service points. `revision` is the one expected of the colour it names.
+    #[must_use]
+    pub fn pointing(&self, service: &Service) -> Pointing {
+        let selector = service.spec.as_ref().and_then(|s| s.selector.as_ref());
+        let colour = selector.and_then(|s| Colour::from_label(s.get(names::COLOUR)?));
+        Pointing {
+            colour,
+            epoch: epoch_of(service),
+        }
+    }
+
+    /// Whether a live Service selects exactly this colour and revision of its service.
+    #[must_use]
+    pub fn points_to(&self, service: &Service, role: &ColourStatus) -> bool {
+        let wanted = label(service, names::SERVICE)
+            .map(|name| crate::render::selector(&self.name(), name, &role.revision, role.colour));
+        wanted.is_some()
+            && service.spec.as_ref().and_then(|s| s.selector.as_ref()) == wanted.as_ref()
+    }
+
+    /// The stored revision, if it stands in the cluster.
+    #[must_use]
+    pub fn stored(&self, revision: &str) -> Option<StoredRevision> {
+        let name = names::stored_revision(&self.name(), revision);
+        let object = self
+            .obs
+            .revisions
+            .iter()
+            .find(|r| r.name_any() == name && self.is_ours(*r))?;
+        serde_json::from_value(object.data.as_ref()?.0.clone()).ok()
+    }
+
+    /// Pods of one service in one colour and revision that are not being deleted.
+    pub fn pods(&self, service: &str, role: &ColourStatus) -> impl Iterator<Item = &'a Pod> {
+        let pods = &self.obs.pods;
+        pods.iter().filter(move |pod| is_pod_of(pod, service, role))
+    }
+
+    /// Pods that are Ready and that the pinned Service's EndpointSlices show as ready.
+    #[must_use]
+    pub fn ready(&self, service: &str, role: &ColourStatus) -> Vec<&'a Pod> {
+        let pinned = names::coloured(&self.name(), service, role.colour);
+        let families = self.endpoints(&pinned);
+        let is_listed = |pod: &Pod| {
+            let uid = pod.uid().unwrap_or_default();
+            !families.is_empty() && families.values().all(|family| family.ready.contains(&uid))
+        };
+        self.pods(service, role)
+            .filter(|pod| is_ready(pod) && is_listed(pod))
+            .collect()
+    }
+
+    /// Ready and desired pods of every service of a colour.
+    #[must_use]
+    pub fn counts(&self, role: &ColourStatus, stored: &StoredRevision) -> Vec<ServiceStatus> {
+        let count = |service: &crate::StoredService| ServiceStatus {
+            name: service.name.clone(),
+            ready: i32::try_from(self.ready(&service.name, role).len()).unwrap_or(i32::MAX),
+            desired: self.desired(service),
+        };
+        stored.services.iter().map(count).collect()
+    }
+
+    /// Pods that a service should have: as the spec says; where it no longer names the service, as stored.
+    #[must_use]
+    pub fn desired(&self, service: &crate::StoredService) -> i32 {
+        let spec = self
+            .release()
+            .spec
+            .services
+            .iter()
+            .find(|s| s.name == service.name);
+        spec.map_or(service.replicas, |s| s.replicas)
+    }
+
+    /// Endpoints of a Service by address family, over all its EndpointSlices.
+    pub(crate) fn endpoints(&self, service: &str) -> BTreeMap<&'a str, Endpoints> {
+        let mut families: BTreeMap<&str, Endpoints> = BTreeMap::new();
+        for slice in self.slices_of(service) {
+            let family = families.entry(slice.address_type.as_str()).or_default();
+            for endpoint in slice.endpoints.iter().flatten() {
+                let uid = endpoint
+                    .target_ref
+                    .as_ref()
+                    .and_then(|t| t.uid.clone())
+                    .unwrap_or_default();
+                // Nil counts as ready: https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
+                if endpoint.conditions.as_ref().and_then(|c| c.ready) != Some(false) {
+                    family.ready.insert(uid.clone());
+                }
+                family.all.insert(uid);
+            }
+        }
+        families
+    }
+
+    fn slices_of(&self, service: &str) -> impl Iterator<Item = &'a EndpointSlice> {
+        self.obs
+            .slices
+            .iter()
+            .filter(move |s| label(*s, SLICE_OF) == Some(service))
+    }
+
+    /// The highest epoch that stands anywhere.
+    #[must_use]
+    pub fn highest_epoch(&self) -> i64 {
+        let status = self.release().status.as_ref();
+        let journal = status
+            .and_then(|s| s.switch.as_ref())
+            .map_or(0, |s| s.epoch);
+        let services = self.live_services().map(epoch_of);
+        let deployments = self
+            .obs
+            .deployments
+            .iter()
+            .filter(|d| self.is_ours(*d))
+            .map(epoch_of);
+        services.chain(deployments).fold(journal, i64::max)
+    }
+
+    /// Whether a colour could take all traffic: every service at least `threshold(desired)` ready.
+    #[must_use]
+    pub fn serves(&self, role: &ColourStatus, threshold: fn(i32) -> i32) -> bool {
+        self.stored(&role.revision).is_some_and(|stored| {
+            self.counts(role, &stored)
+                .iter()
+                .all(|s| s.ready >= threshold(s.desired))
+        })
+    }
+}
+
+/// The whole colour: what a flip forward needs.
+#[must_use]
+pub(crate) fn all_of(desired: i32) -> i32 {
+    desired
+}
+
+/// Half of the colour, and at least one pod: what a way back needs.
+#[must_use]
+pub(crate) fn half_of(desired: i32) -> i32 {
+    ((desired + 1) / 2).max(1)
+}
+
+/// Uids of the pods behind a Service in one address family.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Endpoints {
+    pub(crate) ready: BTreeSet<String>,
+    pub(crate) all: BTreeSet<String>,
+}
+
+pub(crate) fn label<'o>(object: &'o impl ResourceExt, key: &str) -> Option<&'o str> {
+    object.labels().get(key).map(String::as_str)
+}
+
+pub(crate) fn epoch_of(object: &impl ResourceExt) -> i64 {
+    object
+        .annotations()
+        .get(names::EPOCH)
+        .and_then(|e| e.parse().ok())
+        .unwrap_or(0)
+}
+
+pub(crate) fn is_pod_of(pod: &Pod, service: &str, role: &ColourStatus) -> bool {
+    pod.metadata.deletion_timestamp.is_none()
+        && label(pod, names::SERVICE) == Some(service)
+        && label(pod, names::COLOUR) == Some(role.colour.as_str())
+        && label(pod, names::REVISION).is_some_and(|r| is_short_of(r, &role.revision))
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|c| c.type_ == "Ready" && c.status == "True")
+}
