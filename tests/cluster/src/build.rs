@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::modules::{KUBERNETES_LINKS, MODULES, Module, Target, cache_key};
-use crate::{host, paths, pause};
+use crate::{archive, host, paths};
 
 /// How often a person hears that a build still runs.
 const PROGRESS: Duration = Duration::from_secs(3);
@@ -68,7 +68,7 @@ fn build_all(entry: &Path, bin: &Path) -> Result<()> {
         let _ = fs::remove_file(&link);
         symlink("kubernetes", &link)?;
     }
-    pause::write_image(&bin.join("pause"), &pause::archive(bin)?)?;
+    archive::write_pause(bin)?;
     eprintln!(
         "changeover-cluster: built everything in {} s",
         start.elapsed().as_secs()

@@ -4,6 +4,7 @@ mod startup;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -101,7 +102,8 @@ impl Cluster {
         host::require_to_run()?;
         let state = paths::state(name)?;
         let _lock = lock(&state)?;
-        remove(name, &state)
+        remove(name, &state)?;
+        fs::remove_file(lock_file(&state)).context("cannot remove the lock of the cluster's name")
     }
 
     /// Ends this cluster and leaves nothing of it behind.
@@ -227,15 +229,28 @@ impl Cluster {
     }
 }
 
-/// One `up` or `down` of a name at a time.
+/// One `up` or `down` of a name at a time. `remove` deletes the file, so a lock
+/// counts only if it is on the file that is there now.
 fn lock(state: &Path) -> Result<File> {
     let clusters = state
         .parent()
         .context("the cluster directory has no parent")?;
     fs::create_dir_all(clusters).with_context(|| format!("cannot make {}", clusters.display()))?;
-    let file = File::create(state.with_extension("lock"))?;
-    file.lock().context("cannot lock the cluster's name")?;
-    Ok(file)
+    let path = lock_file(state);
+    loop {
+        let file =
+            File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        file.lock().context("cannot lock the cluster's name")?;
+        if fs::metadata(&path)
+            .is_ok_and(|now| Some(now.ino()) == file.metadata().ok().map(|own| own.ino()))
+        {
+            return Ok(file);
+        }
+    }
+}
+
+fn lock_file(state: &Path) -> PathBuf {
+    state.with_extension("lock")
 }
 
 fn read_record(state: &Path) -> Result<Option<Record>> {

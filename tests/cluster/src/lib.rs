@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+mod archive;
 mod build;
 mod cgroups;
 mod cluster;
@@ -30,11 +31,11 @@ mod kubeconfig;
 mod modules;
 mod node;
 mod paths;
-mod pause;
 mod pki;
 mod process;
 mod settings;
 mod wait;
 
+pub use archive::write_image;
 pub use build::binaries;
 pub use cluster::{Cluster, Mode, Options};

@@ -94,7 +94,6 @@ fn run(command: Command) -> Result<()> {
 }
 
 fn up(name: String, control_plane_only: bool) -> Result<()> {
-    let bin = binaries()?;
     let start = Instant::now();
     let mode = if control_plane_only {
         Mode::ControlPlane

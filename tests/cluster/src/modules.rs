@@ -131,6 +131,9 @@ pub const KUBERNETES_LINKS: &[&str] = &[
     "kubectl",
 ];
 
+/// Raised when the cache entry itself changes: its links, the pause image.
+const LAYOUT: &str = "layout 2";
+
 /// Names the cache entry: the same sources by the same compiler, the same key.
 pub fn cache_key(go_version: &str) -> String {
     let mut hash = Sha256::new();
@@ -139,6 +142,7 @@ pub fn cache_key(go_version: &str) -> String {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     };
+    add(LAYOUT);
     add(go_version);
     for module in MODULES {
         for (name, content) in module.files {

@@ -6,12 +6,13 @@
     reason = "a test may panic"
 )]
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fs;
 
 use changeover_cluster::{Cluster, Mode, Options};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use common::{kill_all, kubectl, network, processes_in, traces};
 
 fn up(name: &str) -> Cluster {
     Cluster::up(&Options {
@@ -19,68 +20,6 @@ fn up(name: &str) -> Cluster {
         mode: Mode::ControlPlane,
     })
     .unwrap()
-}
-
-fn kubectl(cluster: &Cluster, arguments: &[&str]) -> String {
-    let output = cluster
-        .on_machine("kubectl")
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "kubectl {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// The network namespace of a cluster, as `/proc/PID/ns/net` names it.
-fn network(cluster: &Cluster) -> String {
-    let output = cluster
-        .command("readlink")
-        .arg("/proc/self/ns/net")
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-fn processes_in(network: &str) -> Vec<i32> {
-    let pids = fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
-    pids.filter(|pid: &i32| {
-        fs::read_link(format!("/proc/{pid}/ns/net"))
-            .is_ok_and(|link| link.to_str() == Some(network))
-    })
-    .collect()
-}
-
-/// What a cluster could leave on the machine. Other tests start and end
-/// clusters meanwhile, so only what bears this cluster's name counts.
-fn traces(name: &str) -> Vec<String> {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-    let mentions = |text: &str| {
-        text.lines()
-            .filter(|line| line.contains(name))
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    let mut traces = mentions(&mounts);
-    for directory in [
-        "/sys/fs/cgroup/memory",
-        "/sys/fs/cgroup",
-        "/run/netns",
-        "/sys/class/net",
-    ] {
-        let entries = fs::read_dir(directory).into_iter().flatten();
-        traces.extend(
-            entries
-                .map(|entry| entry.unwrap().path().display().to_string())
-                .filter(|path| path.contains(name)),
-        );
-    }
-    traces
 }
 
 fn interfaces() -> BTreeSet<String> {
@@ -149,10 +88,7 @@ fn up_works_after_everything_was_killed() {
     let cluster = up(name);
     kubectl(&cluster, &["create", "namespace", "before"]);
     let network = network(&cluster);
-    for pid in processes_in(&network) {
-        // Ends of others may take it along.
-        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-    }
+    kill_all(&processes_in(&network));
     let cluster = up(name);
     assert!(
         !kubectl(&cluster, &["get", "namespaces", "--output=name"]).contains("namespace/before"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::{Cluster, Mode};
-use crate::{cgroups, control_plane, dns, images, node, pause, settings, wait};
+use crate::{archive, cgroups, control_plane, dns, images, node, settings, wait};
 
 /// How long one step may take, on a busy machine with two cores.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -33,7 +33,7 @@ impl Cluster {
             start("kube-scheduler", control_plane::scheduler())?;
             start("kube-proxy", node::proxy())?;
             self.await_containerd()?;
-            images::load(self.inside, &pause::archive(&self.record.bin)?)?;
+            images::load(self.inside, &archive::pause(&self.record.bin)?)?;
             start("kubelet", node::kubelet())?;
             self.create(&dns::manifest())?;
             start("coredns", dns::coredns())?;

@@ -1,4 +1,4 @@
-//! The image of the pause container, which every pod starts with.
+//! Images made of one static program, without any tool.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,21 +7,29 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-/// Its name, as containerd's configuration pins it.
-const NAME: &str = "localhost/changeover-pause:1";
+/// The image that every pod starts with, as containerd's configuration pins it.
+const PAUSE: &str = "localhost/changeover-pause:1";
 
-/// Where the archive lies: beside the programs.
-pub fn archive(bin: &Path) -> Result<PathBuf> {
+/// Where the pause image lies: beside the programs.
+pub fn pause(bin: &Path) -> Result<PathBuf> {
     Ok(bin
         .parent()
         .context("the cache has no directory above its programs")?
         .join("pause.tar"))
 }
 
-/// Packs the program as a Docker archive with one layer.
-pub fn write_image(program: &Path, archive: &Path) -> Result<()> {
+/// Packs the pause program among the programs in `bin`.
+pub fn write_pause(bin: &Path) -> Result<()> {
+    write_image(PAUSE, &bin.join("pause"), &pause(bin)?)
+}
+
+/// Packs one static program as an image called `name` (`localhost/...:tag`): a
+/// Docker archive with one layer, in which the program is the entry point.
+pub fn write_image(name: &str, program: &Path, archive: &Path) -> Result<()> {
     let mut layer = tar::Builder::new(Vec::new());
-    append(&mut layer, "pause", 0o755, &fs::read(program)?)?;
+    let content =
+        fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
+    append(&mut layer, "program", 0o755, &content)?;
     let layer = layer.into_inner()?;
     let digest: String = Sha256::digest(&layer)
         .iter()
@@ -35,11 +43,11 @@ pub fn write_image(program: &Path, archive: &Path) -> Result<()> {
     let config = json!({
         "architecture": architecture,
         "os": "linux",
-        "config": { "Entrypoint": ["/pause"], "User": "65535:65535" },
+        "config": { "Entrypoint": ["/program"], "User": "65535:65535" },
         "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{digest}")] },
     });
     let manifest =
-        json!([{ "Config": "config.json", "RepoTags": [NAME], "Layers": ["layer.tar"] }]);
+        json!([{ "Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"] }]);
 
     let mut image = tar::Builder::new(File::create(archive)?);
     append(
