@@ -1,2 +1,34 @@
-//! To come.
-fn main() {}
+//! The operator: observes, asks the engine, carries out, tells. It decides nothing about releases.
+
+mod act;
+mod client;
+mod context;
+mod leader;
+mod memory;
+mod metrics;
+mod observe;
+mod probe;
+mod reconcile;
+mod run;
+mod settings;
+mod tell;
+mod web;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::settings::Settings;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let settings = Settings::parse();
+    settings.start_logging();
+    match run::run(settings).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the operator ends");
+            ExitCode::FAILURE
+        }
+    }
+}

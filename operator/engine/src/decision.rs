@@ -1,4 +1,4 @@
-use changeover_crds::{Colour, ExchangeReleaseStatus, SmokeProbe};
+use changeover_crds::{Colour, ExchangeReleaseStatus, SmokeProbe, names};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -146,6 +146,21 @@ impl Request {
             Self::Stamp { .. } => "stamp",
             Self::Flip { .. } => "flip",
             Self::Delete(_) => "delete",
+        }
+    }
+
+    /// The service whose live Service this points to a colour, and the epoch.
+    #[must_use]
+    pub fn flips(&self) -> Option<(&str, i64)> {
+        match self {
+            Self::Flip { service, epoch, .. } => Some((service, *epoch)),
+            Self::Create(child) => {
+                let annotations = child.manifest.pointer("/metadata/annotations")?;
+                let epoch = annotations.get(names::EPOCH)?.as_str()?.parse().ok()?;
+                let labels = child.manifest.pointer("/metadata/labels")?;
+                Some((labels.get(names::SERVICE)?.as_str()?, epoch))
+            }
+            _ => None,
         }
     }
 

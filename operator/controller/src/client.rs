@@ -1,0 +1,76 @@
+//! The one way to the API server: every call has a deadline, and none is retried behind our back.
+
+use std::future::Future;
+use std::time::Duration;
+
+use kube::{Client, Config};
+use thiserror::Error;
+
+/// Longest time one call may take. Shorter than what a fresh lease has left.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a call to the API server gave no result.
+#[derive(Debug, Error)]
+pub enum CallError {
+    /// It answered with an error, or could not be reached.
+    #[error("API server: {0}")]
+    Api(#[from] kube::Error),
+    /// It did not answer in time.
+    #[error("API server gave no answer within {CALL_TIMEOUT:?}")]
+    Timeout,
+}
+
+impl CallError {
+    /// HTTP status code; 0 when no answer came.
+    pub fn code(&self) -> u16 {
+        match self {
+            Self::Api(kube::Error::Api(status)) => status.code,
+            _ => 0,
+        }
+    }
+
+    /// What the API server said.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Api(kube::Error::Api(status)) => status.message.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    /// The stable word of the answer, for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self.code() {
+            0 => "unreachable",
+            401 | 403 => "forbidden",
+            404 => "not_found",
+            409 => "conflict",
+            422 => "invalid",
+            429 => "throttled",
+            500.. => "server_error",
+            _ => "refused",
+        }
+    }
+}
+
+/// Connects with the pod's service account, or with the person's kubeconfig.
+///
+/// # Errors
+/// When neither is there.
+pub async fn connect() -> Result<Client, kube::Error> {
+    let mut config = Config::infer().await.map_err(kube::Error::InferConfig)?;
+    config.connect_timeout = Some(CALL_TIMEOUT);
+    // The client's own policy would repeat a refused call for minutes: a decision on stale knowledge.
+    config.default_retry = false;
+    Client::try_from(config)
+}
+
+/// Bounds a call.
+///
+/// # Errors
+/// The call's own, or [`CallError::Timeout`].
+pub async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
+    match tokio::time::timeout(CALL_TIMEOUT, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(CallError::Timeout),
+    }
+}

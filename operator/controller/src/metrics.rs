@@ -1,0 +1,169 @@
+//! Metrics. Labels are static words: no object's name, no error text.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::memory::Memory;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    verb: String,
+    kind: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    verb: String,
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Word {
+    value: String,
+}
+
+/// The operator's metrics.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    requests: Family<Call, Counter>,
+    refusals: Family<Refusal, Counter>,
+    probes: Family<Word, Counter>,
+    outcomes: Family<Word, Counter>,
+    phases: Family<Word, Gauge>,
+    leader: Gauge,
+    reconcile: Histogram,
+    switch: Histogram,
+    skew: Histogram,
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("changeover");
+        let metrics = Self {
+            requests: Family::default(),
+            refusals: Family::default(),
+            probes: Family::default(),
+            outcomes: Family::default(),
+            phases: Family::default(),
+            leader: Gauge::default(),
+            reconcile: Histogram::new(exponential_buckets(0.005, 2.0, 12)),
+            switch: Histogram::new(exponential_buckets(0.005, 2.0, 14)),
+            skew: Histogram::new(exponential_buckets(0.001, 2.0, 10)),
+            registry: Mutex::new(Registry::default()),
+        };
+        registry.register(
+            "api_requests",
+            "Requests to the API server",
+            metrics.requests.clone(),
+        );
+        registry.register(
+            "api_refusals",
+            "Requests that the API server refused or did not answer",
+            metrics.refusals.clone(),
+        );
+        registry.register(
+            "probe_attempts",
+            "Attempts at smoke probes by result",
+            metrics.probes.clone(),
+        );
+        registry.register(
+            "outcomes",
+            "Releases that ended, by outcome",
+            metrics.outcomes.clone(),
+        );
+        registry.register("releases", "Releases by phase", metrics.phases.clone());
+        registry.register("leader", "1 if this replica leads", metrics.leader.clone());
+        registry.register(
+            "reconcile_seconds",
+            "Time of one reconcile",
+            metrics.reconcile.clone(),
+        );
+        registry.register(
+            "switch_seconds",
+            "From the journal to the last verified EndpointSlice",
+            metrics.switch.clone(),
+        );
+        registry.register(
+            "switch_skew_seconds",
+            "Between the first and the last Service of a switch",
+            metrics.skew.clone(),
+        );
+        Self {
+            registry: Mutex::new(registry),
+            ..metrics
+        }
+    }
+
+    pub fn request(&self, verb: &str, kind: &str) {
+        self.requests
+            .get_or_create(&Call {
+                verb: verb.to_owned(),
+                kind: kind.to_owned(),
+            })
+            .inc();
+    }
+    pub fn refused(&self, verb: &str, reason: &str) {
+        self.refusals
+            .get_or_create(&Refusal {
+                verb: verb.to_owned(),
+                reason: reason.to_owned(),
+            })
+            .inc();
+    }
+    pub fn probed(&self, passed: bool) {
+        let value = if passed { "passed" } else { "failed" };
+        self.probes
+            .get_or_create(&Word {
+                value: value.to_owned(),
+            })
+            .inc();
+    }
+    pub fn ended(&self, outcome: &str) {
+        self.outcomes
+            .get_or_create(&Word {
+                value: outcome.to_owned(),
+            })
+            .inc();
+    }
+    pub fn lead(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
+    }
+    pub fn reconciled(&self, took: Duration) {
+        self.reconcile.observe(took.as_secs_f64());
+    }
+    pub fn switched(&self, switch_millis: Option<i64>, skew_millis: Option<i64>) {
+        let seconds = |millis: i64| Duration::from_millis(millis.unsigned_abs()).as_secs_f64();
+        if let Some(millis) = switch_millis {
+            self.switch.observe(seconds(millis));
+        }
+        if let Some(millis) = skew_millis {
+            self.skew.observe(seconds(millis));
+        }
+    }
+
+    /// All metrics as OpenMetrics text.
+    pub fn text(&self, memory: &Memory) -> String {
+        self.phases.clear();
+        for (value, count) in memory.phases() {
+            self.phases.get_or_create(&Word { value }).set(count);
+        }
+        let mut text = String::new();
+        let registry = self
+            .registry
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if encode(&mut text, &registry).is_err() {
+            text.clear();
+        }
+        text
+    }
+}

@@ -1,0 +1,145 @@
+//! The loop: observe, ask the engine, carry out, look again.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use changeover_crds::ExchangeRelease;
+use changeover_engine::{Observation, ProbeKey, ProbeRecord, ProbeTarget, Request, Step, decide};
+use futures::FutureExt;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use thiserror::Error;
+
+use crate::act;
+use crate::client::CallError;
+use crate::context::Context;
+use crate::observe::observe;
+use crate::tell;
+
+/// Steps in one go; a release takes about twenty, so more means something undoes our work.
+const STEPS: usize = 100;
+/// Pause after a refusal, or when nothing changed although something should have.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Look again at least this often, should a watch have missed something.
+const RESYNC: Duration = Duration::from_secs(60);
+
+/// Why a reconcile ended early. It is tried again.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The API server.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// A bug of ours.
+    #[error("the reconcile of {0} panicked: please report this with the log lines before it")]
+    Panic(String),
+}
+
+/// Drives one release until it has to wait. A panic inside must not end the stream of all releases.
+pub async fn reconcile(release: Arc<ExchangeRelease>, ctx: Arc<Context>) -> Result<Action, Error> {
+    let started = Instant::now();
+    let name = release.name_any();
+    let driven = AssertUnwindSafe(drive(&release, &ctx)).catch_unwind().await;
+    ctx.metrics.reconciled(started.elapsed());
+    driven.unwrap_or(Err(Error::Panic(name)))
+}
+
+/// What to do about an error: wait a little.
+pub fn on_error(release: Arc<ExchangeRelease>, error: &Error, _: Arc<Context>) -> Action {
+    let (name, namespace) = (release.name_any(), release.namespace());
+    tracing::warn!(name, namespace, %error, "reconcile ended early; tried again in {PAUSE:?}");
+    Action::requeue(PAUSE)
+}
+
+async fn drive(release: &ExchangeRelease, ctx: &Context) -> Result<Action, Error> {
+    let (namespace, name) = (release.namespace().unwrap_or_default(), release.name_any());
+    let uid = release.uid().unwrap_or_default();
+    for _ in 0..STEPS {
+        if !*ctx.leading.borrow() {
+            return Ok(Action::await_change());
+        }
+        let Some(seen) = observe(ctx, &namespace, &name).await? else {
+            ctx.memory.forget(&uid);
+            return Ok(Action::await_change());
+        };
+        let now = Timestamp::now();
+        let decision = decide(&seen, now);
+        let pause = match &decision.step {
+            Step::Status(status) => {
+                let written = act::write_status(ctx, &seen.release, status).await;
+                if let Err(error) = written {
+                    // A conflict: someone changed the release. Look again.
+                    ctx.metrics.refused("status", error.reason());
+                    if !matches!(error.code(), 409 | 422) {
+                        return Err(error.into());
+                    }
+                    Some(Duration::from_millis(100))
+                } else {
+                    ctx.memory.note(&uid, |notes| notes.phase = status.phase);
+                    tell::figures(ctx, seen.release.status.as_ref(), status);
+                    tell::events(ctx, &seen.release, &decision.notices).await;
+                    None
+                }
+            }
+            Step::Requests(requests) => carry_out(ctx, &seen, requests).await,
+            Step::Probe(targets) => {
+                probe(ctx, &uid, targets).await;
+                None
+            }
+            Step::Wait(until) => Some(until.map_or(RESYNC, |at| remaining(now, at))),
+        };
+        if let Some(pause) = pause {
+            return Ok(Action::requeue(pause.min(RESYNC)));
+        }
+    }
+    tracing::warn!(name, namespace, "{STEPS} steps without coming to rest");
+    Ok(Action::requeue(PAUSE))
+}
+
+async fn carry_out(ctx: &Context, seen: &Observation, requests: &[Request]) -> Option<Duration> {
+    let namespace = seen.release.namespace().unwrap_or_default();
+    let outcome = act::carry_out(ctx, &namespace, requests).await;
+    let is_clean = outcome.failures.is_empty();
+    ctx.memory
+        .note(&seen.release.uid().unwrap_or_default(), |notes| {
+            notes.failures = outcome.failures;
+            for (service, epoch, at) in outcome.flipped {
+                notes.flipped.insert(service, (epoch, at));
+            }
+        });
+    (!is_clean || !outcome.progress).then_some(PAUSE)
+}
+
+async fn probe(ctx: &Context, uid: &str, targets: &[ProbeTarget]) {
+    let attempts = targets.iter().map(|target| async move {
+        let result = ctx.prober.attempt(target).await;
+        ctx.metrics.probed(result.is_ok());
+        (target, result, Timestamp::now())
+    });
+    let results = futures::future::join_all(attempts).await;
+    ctx.memory.note(uid, |notes| {
+        for (target, result, last) in results {
+            let key = ProbeKey::new(&target.pod_uid, &target.probe);
+            let attempts = notes
+                .probes
+                .get(&key)
+                .map_or(0, |r| r.attempts)
+                .saturating_add(1);
+            notes.probes.insert(
+                key,
+                ProbeRecord {
+                    attempts,
+                    last,
+                    result,
+                },
+            );
+        }
+    });
+}
+
+/// At least a few milliseconds, so that a deadline is over when we look again.
+fn remaining(now: Timestamp, until: Timestamp) -> Duration {
+    let left = until.duration_since(now);
+    Duration::try_from(left).unwrap_or_default() + Duration::from_millis(5)
+}

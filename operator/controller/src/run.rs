@@ -1,0 +1,198 @@
+//! Joins everything: web server from the start, then the lease, then the controllers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use changeover_crds::{ExchangeRelease, names};
+use futures::StreamExt;
+use futures::future::join_all;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::core::NamespaceResourceScope;
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::{Controller, controller, watcher};
+use kube::{Api, Client, Resource};
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::client::connect;
+use crate::context::Context;
+use crate::leader::{Election, Lost};
+use crate::memory::Memory;
+use crate::metrics::Metrics;
+use crate::probe::Prober;
+use crate::reconcile::{on_error, reconcile};
+use crate::settings::Settings;
+use crate::web;
+
+/// Releases that are worked on at the same time, per watched namespace.
+const CONCURRENCY: u16 = 8;
+/// How long a reconcile in progress may go on after SIGTERM.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why the operator ends by itself.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// No way to an API server is configured.
+    #[error(
+        "no API server is configured: run in a pod with a service account, or set KUBECONFIG: {0}"
+    )]
+    Config(#[source] kube::Error),
+    /// The prober could not be built.
+    #[error("HTTP client: {0}")]
+    Prober(#[from] reqwest::Error),
+    /// The web server ended.
+    #[error("web server on {0}: {1}")]
+    Web(std::net::SocketAddr, #[source] std::io::Error),
+    /// Signals cannot be awaited.
+    #[error("signals: {0}")]
+    Signal(#[source] std::io::Error),
+    /// Another replica may lead now.
+    #[error("leads no longer: {0}")]
+    Lost(#[from] Lost),
+}
+
+/// Runs until SIGTERM, or until the lease is lost.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run(settings: Settings) -> Result<(), RunError> {
+    let client = connect().await.map_err(RunError::Config)?;
+    let (lead, leading) = watch::channel(false);
+    let ctx = Arc::new(Context {
+        client: client.clone(),
+        memory: Memory::default(),
+        prober: Prober::new()?,
+        metrics: Arc::new(Metrics::new()),
+        instance: settings.pod_name.clone(),
+        leading,
+    });
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signal)?;
+    let mut election = Election::new(
+        client.clone(),
+        &settings.pod_namespace,
+        &settings.lease_name,
+        &settings.pod_name,
+    );
+    let web = web::serve(settings.listen, ctx.clone());
+    tokio::pin!(web);
+
+    tokio::select! {
+        ended = &mut web => return web_ended(ended, &settings),
+        _ = terminate.recv() => return Ok(()),
+        () = election.win() => {}
+    }
+    tracing::info!(lease = settings.lease_name, "leads");
+    ctx.metrics.lead(true);
+    lead.send_replace(true);
+    let (stop, stopped) = watch::channel(false);
+    let controllers = join_all(settings.namespaces().into_iter().map(|namespace| {
+        tokio::spawn(control(
+            client.clone(),
+            namespace,
+            ctx.clone(),
+            stopped.clone(),
+        ))
+    }));
+
+    tokio::select! {
+        ended = &mut web => return web_ended(ended, &settings),
+        lost = election.hold() => {
+            lead.send_replace(false);
+            return Err(lost.into());
+        }
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("finishes what is in progress");
+    stop.send_replace(true);
+    // A controller whose CRD is missing would never end: bound it.
+    let in_time = tokio::time::timeout(GRACE, controllers).await.is_ok();
+    tracing::info!(in_time, "controllers ended");
+    election.release().await;
+    Ok(())
+}
+
+fn web_ended(ended: std::io::Result<()>, settings: &Settings) -> Result<(), RunError> {
+    ended.map_err(|error| RunError::Web(settings.listen, error))
+}
+
+/// Watches releases and whatever carries their label; each change is a reason to look.
+async fn control(
+    client: Client,
+    namespace: Option<String>,
+    ctx: Arc<Context>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let labelled = watcher::Config::default().labels(names::RELEASE);
+    let controller = Controller::new(
+        api::<ExchangeRelease>(&client, namespace.as_deref()),
+        watcher::Config::default(),
+    )
+    .with_config(controller::Config::default().concurrency(CONCURRENCY))
+    .watches(
+        api::<Deployment>(&client, namespace.as_deref()),
+        labelled.clone(),
+        release_of,
+    )
+    .watches(
+        api::<Service>(&client, namespace.as_deref()),
+        labelled.clone(),
+        release_of,
+    )
+    .watches(
+        api::<ConfigMap>(&client, namespace.as_deref()),
+        labelled.clone(),
+        release_of,
+    )
+    .watches(
+        api::<PodDisruptionBudget>(&client, namespace.as_deref()),
+        labelled.clone(),
+        release_of,
+    )
+    .watches(
+        api::<ControllerRevision>(&client, namespace.as_deref()),
+        labelled.clone(),
+        release_of,
+    )
+    .watches(
+        api::<Pod>(&client, namespace.as_deref()),
+        labelled.clone(),
+        release_of,
+    )
+    .watches(
+        api::<EndpointSlice>(&client, namespace.as_deref()),
+        labelled,
+        release_of,
+    )
+    .graceful_shutdown_on(async move {
+        // An error means that the sender is gone, which is a stop as well.
+        stopped.wait_for(|stop| *stop).await.ok();
+    });
+    controller
+        .run(reconcile, on_error, ctx)
+        .for_each(|result| async {
+            if let Err(error) = result {
+                tracing::warn!(%error, "watch or queue");
+            }
+        })
+        .await;
+}
+
+fn release_of<K: Resource>(object: K) -> Option<ObjectRef<ExchangeRelease>> {
+    let name = object.meta().labels.as_ref()?.get(names::RELEASE)?;
+    Some(ObjectRef::new(name).within(object.meta().namespace.as_deref()?))
+}
+
+fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<Scope = NamespaceResourceScope>,
+    K::DynamicType: Default,
+{
+    namespace.map_or_else(
+        || Api::all(client.clone()),
+        |n| Api::namespaced(client.clone(), n),
+    )
+}

@@ -1,0 +1,82 @@
+//! Tells people: Events, and the figures of a status that was just written.
+
+use changeover_crds::{ExchangeRelease, ExchangeReleaseStatus};
+use changeover_engine::Notice;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::PostParams;
+use kube::{Api, Resource, ResourceExt};
+
+use crate::client::bounded;
+use crate::context::Context;
+
+/// Most bytes the API server takes in an Event's note.
+const NOTE_LIMIT: usize = 1024;
+
+/// Creates an Event for each notice. Each is an object of its own: kube's recorder counts repeats by
+/// reason alone, and a second rejection with another cause must not vanish in a counter.
+pub async fn events(ctx: &Context, release: &ExchangeRelease, notices: &[Notice]) {
+    let namespace = release.namespace().unwrap_or_default();
+    let api: Api<Event> = Api::namespaced(ctx.client.clone(), &namespace);
+    for notice in notices {
+        let (reason, note) = (notice.reason, &notice.note);
+        tracing::info!(
+            release = release.name_any(),
+            namespace,
+            reason,
+            note,
+            "event"
+        );
+        let event = event(ctx, release, notice);
+        if let Err(error) = bounded(api.create(&PostParams::default(), &event)).await {
+            tracing::warn!(%error, reason, "the Event could not be written");
+        }
+    }
+}
+
+fn event(ctx: &Context, release: &ExchangeRelease, notice: &Notice) -> Event {
+    let mut note = notice.note.clone();
+    while note.len() > NOTE_LIMIT {
+        note.pop();
+    }
+    Event {
+        metadata: ObjectMeta {
+            generate_name: Some(format!("{}.", release.name_any())),
+            namespace: release.namespace(),
+            ..ObjectMeta::default()
+        },
+        action: Some(notice.reason.to_owned()),
+        event_time: Some(MicroTime(jiff::Timestamp::now())),
+        note: Some(note),
+        reason: Some(notice.reason.to_owned()),
+        regarding: Some(release.object_ref(&())),
+        reporting_controller: Some("changeover.dev/operator".to_owned()),
+        reporting_instance: Some(ctx.instance.clone()),
+        type_: Some(if notice.warning { "Warning" } else { "Normal" }.to_owned()),
+        ..Event::default()
+    }
+}
+
+/// Figures that a status write makes true.
+pub fn figures(ctx: &Context, old: Option<&ExchangeReleaseStatus>, new: &ExchangeReleaseStatus) {
+    let metrics = &ctx.metrics;
+    let finished = |status: &ExchangeReleaseStatus| {
+        status
+            .switch
+            .as_ref()
+            .and_then(|s| s.finished_at.as_ref().map(|_| s.epoch))
+    };
+    if let Some(switch) = new
+        .switch
+        .as_ref()
+        .filter(|_| finished(new) > old.and_then(finished))
+    {
+        metrics.switched(switch.switch_millis, switch.skew_millis);
+    }
+    let newest = new.history.first();
+    if newest != old.and_then(|o| o.history.first())
+        && let Some(entry) = newest
+    {
+        metrics.ended(&format!("{:?}", entry.outcome));
+    }
+}

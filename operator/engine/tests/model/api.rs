@@ -1,0 +1,227 @@
+//! What of the Kubernetes API the operator uses, over raw JSON: identity, versions, preconditions,
+//! server-side apply of one manager, merge patch, the status subresource.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::checker::Checker;
+use super::merge;
+
+/// Kind and name.
+pub type Key = (&'static str, String);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Create,
+    Apply,
+    Merge,
+    Delete,
+    Status,
+}
+
+/// A write as it stands on the wire. Preconditions are in `metadata` of the body, as in the real API.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub verb: Verb,
+    pub kind: &'static str,
+    pub name: String,
+    pub body: Value,
+}
+
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub code: u16,
+    pub message: String,
+}
+
+fn refuse<T>(code: u16, message: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal {
+        code,
+        message: message.into(),
+    })
+}
+
+#[derive(Clone, Default)]
+pub struct Api {
+    pub objects: BTreeMap<Key, Arc<Value>>,
+    /// What the operator applied last, by uid: an apply that leaves out a field of it removes the field.
+    applied: BTreeMap<String, Arc<Value>>,
+    pub version: u64,
+    uids: u64,
+    addresses: u64,
+    /// Writes of the operator that were carried out, for people who read a failure.
+    pub log: Vec<Arc<str>>,
+    pub checker: Checker,
+}
+
+impl Api {
+    pub fn get(&self, kind: &'static str, name: &str) -> Option<&Value> {
+        self.objects
+            .get(&(kind, name.to_owned()))
+            .map(AsRef::as_ref)
+    }
+
+    pub fn list(&self, kind: &'static str) -> impl Iterator<Item = &Value> {
+        let of_kind = (kind, String::new())..;
+        self.objects
+            .range(of_kind)
+            .take_while(move |((k, _), _)| *k == kind)
+            .map(|(_, v)| v.as_ref())
+    }
+
+    /// A write of the operator: refused or carried out, and then judged.
+    pub fn call(&mut self, call: &Call, now: &str) -> Result<(), Refusal> {
+        let mut checker = std::mem::take(&mut self.checker);
+        checker.before(call, self);
+        let before = self.get(call.kind, &call.name).cloned();
+        let result = self.carry_out(call, now);
+        if result.is_ok() {
+            self.log
+                .push(format!("{now} {:?} {} {}", call.verb, call.kind, call.name).into());
+            checker.after(call, before.as_ref(), self);
+        }
+        self.checker = checker;
+        result
+    }
+
+    fn carry_out(&mut self, call: &Call, now: &str) -> Result<(), Refusal> {
+        let key = (call.kind, call.name.clone());
+        let Some(before) = self.objects.get(&key).cloned() else {
+            return match call.verb {
+                Verb::Create => self.create(key, call.body.clone(), now),
+                // With a uid in it, an apply cannot create.
+                Verb::Apply => refuse(409, "uid mismatch: the object was deleted"),
+                _ => refuse(404, "not found"),
+            };
+        };
+        if call.verb == Verb::Create {
+            return refuse(409, format!("{} {} already exists", call.kind, call.name));
+        }
+        for field in ["uid", "resourceVersion"] {
+            let wanted = &call.body["metadata"][field];
+            if !wanted.is_null() && *wanted != before["metadata"][field] {
+                return refuse(
+                    409,
+                    format!(
+                        "the object has been modified: {field} {}",
+                        before["metadata"][field]
+                    ),
+                );
+            }
+        }
+        let mut after = (*before).clone();
+        match call.verb {
+            Verb::Delete => {
+                self.remove(&key);
+                return Ok(());
+            }
+            Verb::Status => after["status"] = call.body["status"].clone(),
+            Verb::Merge => merge::patch(&mut after, &call.body),
+            Verb::Apply => {
+                let uid = uid_of(&before);
+                let last = self
+                    .applied
+                    .insert(uid.clone(), Arc::new(call.body.clone()));
+                merge::apply(&mut after, last.as_deref(), &call.body);
+            }
+            Verb::Create => unreachable!(),
+        }
+        for field in ["uid", "resourceVersion", "generation"] {
+            after["metadata"][field] = before["metadata"][field].clone();
+        }
+        immutable(call.kind, &before, &after)?;
+        self.put(key, after);
+        Ok(())
+    }
+
+    /// Stores a new object.
+    pub fn create(&mut self, key: Key, mut object: Value, now: &str) -> Result<(), Refusal> {
+        if key.0 == "Service" {
+            let asked = object["spec"]["clusterIP"].clone();
+            if asked.is_null() {
+                self.addresses += 1;
+                object["spec"]["clusterIP"] = json!(format!("10.0.0.{}", self.addresses));
+            } else if self
+                .list("Service")
+                .any(|s| s["spec"]["clusterIP"] == asked)
+            {
+                return refuse(
+                    422,
+                    "spec.clusterIP: Invalid value: provided IP is already allocated",
+                );
+            }
+        }
+        self.uids += 1;
+        object["kind"] = key.0.into();
+        object["metadata"]["name"] = key.1.clone().into();
+        object["metadata"]["uid"] = format!("uid-{}", self.uids).into();
+        object["metadata"]["generation"] = 1.into();
+        object["metadata"]["creationTimestamp"] = now.into();
+        self.put(key, object);
+        Ok(())
+    }
+
+    /// Stores an object's new state; one that changes nothing moves no version.
+    pub fn put(&mut self, key: Key, mut object: Value) {
+        if let Some(before) = self.objects.get(&key) {
+            if **before == object {
+                return;
+            }
+            if before["spec"] != object["spec"] {
+                let generation = before["metadata"]["generation"].as_i64().unwrap_or(0);
+                object["metadata"]["generation"] = (generation + 1).into();
+            }
+        }
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        self.objects.insert(key, Arc::new(object));
+    }
+
+    pub fn remove(&mut self, key: &Key) {
+        if self.objects.remove(key).is_some() {
+            self.version += 1;
+        }
+    }
+
+    /// Changes an object as someone who is not the operator.
+    pub fn edit(&mut self, kind: &'static str, name: &str, change: impl FnOnce(&mut Value)) {
+        let key = (kind, name.to_owned());
+        if let Some(object) = self.objects.get(&key) {
+            let mut object = (**object).clone();
+            change(&mut object);
+            self.put(key, object);
+        }
+    }
+}
+
+fn immutable(kind: &str, before: &Value, after: &Value) -> Result<(), Refusal> {
+    let fields: &[&str] = match kind {
+        "Deployment" => &["/spec/selector"],
+        "ConfigMap" | "ControllerRevision" => &["/data"],
+        "Service" => &["/spec/clusterIP"],
+        _ => &[],
+    };
+    match fields
+        .iter()
+        .find(|f| before.pointer(f) != after.pointer(f))
+    {
+        Some(field) => refuse(422, format!("{kind} {field}: field is immutable")),
+        None => Ok(()),
+    }
+}
+
+pub fn uid_of(object: &Value) -> String {
+    object["metadata"]["uid"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+pub fn name_of(object: &Value) -> String {
+    object["metadata"]["name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}

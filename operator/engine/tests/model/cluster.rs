@@ -1,0 +1,256 @@
+//! What runs beside the operator: Deployments make pods, pods become ready or fail as their image
+//! says, Services get EndpointSlices, orphans are collected. Each consequence takes one tick.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::api::{Api, name_of, uid_of};
+
+/// What becomes of the pods of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Ready after so many ticks.
+    Ready(u32),
+    /// Runs, and its readiness probe never passes.
+    NeverReady,
+    ImageMissing,
+    Crashes(&'static str),
+    /// A quota refuses the pods.
+    Quota,
+    /// No node has room.
+    Unschedulable,
+}
+
+#[derive(Clone, Default)]
+pub struct Cluster {
+    /// By image; what is not named is ready after one tick.
+    pub fates: BTreeMap<String, Fate>,
+    /// Uids of pods that lost their readiness.
+    pub broken: BTreeSet<String>,
+    ages: BTreeMap<String, u32>,
+    pods: u64,
+}
+
+impl Cluster {
+    /// One step of everything. Whether anything changed, or still will.
+    pub fn tick(&mut self, api: &mut Api, now: &str) -> bool {
+        let before = api.version;
+        slices(api, now);
+        let counting = self.pods(api);
+        self.deployments(api, now);
+        collect(api, now);
+        counting || api.version != before
+    }
+
+    fn fate(&self, template: &Value) -> Fate {
+        let image = template["spec"]["containers"][0]["image"]
+            .as_str()
+            .unwrap_or_default();
+        self.fates.get(image).copied().unwrap_or(Fate::Ready(1))
+    }
+
+    fn pods(&mut self, api: &mut Api) -> bool {
+        let mut counting = false;
+        let pods: Vec<Value> = api.list("Pod").cloned().collect();
+        for (number, mut pod) in pods.into_iter().enumerate() {
+            let (name, uid) = (name_of(&pod), uid_of(&pod));
+            if !pod["metadata"]["deletionTimestamp"].is_null() {
+                api.remove(&("Pod", name));
+                continue;
+            }
+            let age = self.ages.entry(uid.clone()).or_default();
+            *age += 1;
+            let age = *age;
+            let fate = self.fate(&pod);
+            counting |= matches!(fate, Fate::Ready(after) if age <= after + 1);
+            if pod["status"]["podIP"].is_null() && fate != Fate::Unschedulable {
+                pod["status"]["podIP"] = format!("10.1.0.{}", number + 1).into();
+            }
+            let ready =
+                matches!(fate, Fate::Ready(after) if age > after) && !self.broken.contains(&uid);
+            pod["status"]["conditions"] = conditions(fate, ready);
+            pod["status"]["containerStatuses"] = containers(fate, ready);
+            api.put(("Pod", name), pod);
+        }
+        counting
+    }
+
+    fn deployments(&mut self, api: &mut Api, now: &str) {
+        let deployments: Vec<Value> = api.list("Deployment").cloned().collect();
+        for deployment in &deployments {
+            let template = &deployment["spec"]["template"];
+            let desired =
+                usize::try_from(deployment["spec"]["replicas"].as_i64().unwrap_or(0)).unwrap();
+            let uid = uid_of(deployment);
+            let pods: Vec<Value> = api
+                .list("Pod")
+                .filter(|p| p["metadata"]["ownerReferences"][0]["uid"] == uid.as_str())
+                .filter(|p| p["metadata"]["deletionTimestamp"].is_null())
+                .cloned()
+                .collect();
+            let (current, old): (Vec<_>, Vec<_>) =
+                pods.iter().partition(|p| p["spec"] == template["spec"]);
+            let refused = self.fate(template) == Fate::Quota && current.len() < desired;
+            if !refused {
+                // maxUnavailable 0: an old pod goes when a new one is ready.
+                let create = desired.saturating_sub(current.len());
+                let create = if old.is_empty() {
+                    create
+                } else {
+                    create.min(1)
+                };
+                for _ in 0..create {
+                    self.pod(api, deployment, now);
+                }
+            }
+            let ready = current.iter().filter(|p| is_ready(p)).count();
+            let surplus = (ready + old.len()).saturating_sub(desired).min(old.len());
+            let excess = current.len().saturating_sub(desired);
+            let doomed = old.iter().take(surplus).chain(current.iter().take(excess));
+            for pod in doomed {
+                api.edit("Pod", &name_of(pod), |p| {
+                    p["metadata"]["deletionTimestamp"] = now.into();
+                });
+            }
+            let ready = pods.iter().filter(|p| is_ready(p)).count();
+            api.edit("Deployment", &name_of(deployment), |d| {
+                d["status"] = json!({"readyReplicas": ready, "replicas": pods.len()});
+                if refused {
+                    d["status"]["conditions"] = json!([{"type": "ReplicaFailure", "status": "True",
+                        "reason": "FailedCreate", "message": "pods is forbidden: exceeded quota: pods"}]);
+                }
+            });
+        }
+    }
+
+    fn pod(&mut self, api: &mut Api, deployment: &Value, now: &str) {
+        self.pods += 1;
+        let name = format!("{}-{}", name_of(deployment), self.pods);
+        let template = &deployment["spec"]["template"];
+        let pod = json!({
+            "apiVersion": "v1",
+            "metadata": {
+                "namespace": "shop",
+                "labels": template["metadata"]["labels"],
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet",
+                    "name": name_of(deployment), "uid": uid_of(deployment), "controller": true}],
+            },
+            "spec": template["spec"],
+            "status": {},
+        });
+        api.create(("Pod", name), pod, now).unwrap();
+    }
+}
+
+fn conditions(fate: Fate, ready: bool) -> Value {
+    let word = |b: bool| if b { "True" } else { "False" };
+    if fate == Fate::Unschedulable {
+        return json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/1 nodes are available: 1 Insufficient memory."}]);
+    }
+    json!([{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": word(ready)}])
+}
+
+fn containers(fate: Fate, ready: bool) -> Value {
+    let mut status = json!({"name": "service", "image": "", "imageID": "", "ready": ready,
+        "restartCount": 0, "state": {"running": {}}});
+    match fate {
+        Fate::ImageMissing => {
+            status["state"] = json!({"waiting": {"reason": "ImagePullBackOff",
+                "message": "Back-off pulling image"}});
+        }
+        Fate::Crashes(message) => {
+            status["restartCount"] = 4.into();
+            status["state"] = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+            status["lastState"] = json!({"terminated": {"exitCode": 1, "message": message}});
+        }
+        Fate::Unschedulable => return json!([]),
+        Fate::Ready(_) | Fate::NeverReady | Fate::Quota => {}
+    }
+    json!([status])
+}
+
+pub fn is_ready(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array();
+    pod["metadata"]["deletionTimestamp"].is_null()
+        && conditions
+            .into_iter()
+            .flatten()
+            .any(|c| c["type"] == "Ready" && c["status"] == "True")
+}
+
+pub fn selects(selector: &Value, labels: &Value) -> bool {
+    selector
+        .as_object()
+        .is_some_and(|s| !s.is_empty() && s.iter().all(|(k, v)| labels[k.as_str()] == *v))
+}
+
+/// A Service without a selector keeps the slice it had, as in the real controller.
+fn slices(api: &mut Api, now: &str) {
+    let services: Vec<Value> = api.list("Service").cloned().collect();
+    for service in services {
+        let selector = &service["spec"]["selector"];
+        if selector.as_object().is_none_or(serde_json::Map::is_empty) {
+            continue;
+        }
+        let matching = api
+            .list("Pod")
+            .filter(|p| selects(selector, &p["metadata"]["labels"]))
+            .filter(|p| !p["status"]["podIP"].is_null());
+        let endpoints: Vec<Value> = matching
+            .map(|pod| {
+                json!({"addresses": [pod["status"]["podIP"]],
+                    "conditions": {"ready": is_ready(pod)},
+                    "targetRef": {"kind": "Pod", "name": name_of(pod), "uid": uid_of(pod)}})
+            })
+            .collect();
+        let name = format!("{}-v4", name_of(&service));
+        let mut labels = service["metadata"]["labels"].clone();
+        labels["kubernetes.io/service-name"] = name_of(&service).into();
+        let owner = json!([{"apiVersion": "v1", "kind": "Service", "name": name_of(&service),
+            "uid": uid_of(&service), "controller": true}]);
+        if api.get("EndpointSlice", &name).is_none() {
+            let slice = json!({"apiVersion": "discovery.k8s.io/v1", "addressType": "IPv4",
+                "metadata": {"namespace": "shop"}, "endpoints": []});
+            api.create(("EndpointSlice", name.clone()), slice, now)
+                .unwrap();
+        }
+        api.edit("EndpointSlice", &name, |slice| {
+            slice["metadata"]["labels"] = labels;
+            slice["metadata"]["ownerReferences"] = owner;
+            slice["endpoints"] = endpoints.into();
+        });
+    }
+}
+
+/// The garbage collector: what has an owner that is gone goes; a pod gets its grace period.
+fn collect(api: &mut Api, now: &str) {
+    let alive: BTreeSet<String> = api.objects.values().map(|o| uid_of(o)).collect();
+    let is_orphan = |o: &Value| {
+        let owners = o["metadata"]["ownerReferences"].as_array();
+        owners.is_some_and(|owners| {
+            !owners.is_empty()
+                && owners
+                    .iter()
+                    .all(|owner| !alive.contains(owner["uid"].as_str().unwrap_or_default()))
+        })
+    };
+    let orphans: Vec<_> = api
+        .objects
+        .iter()
+        .filter(|(_, o)| is_orphan(o))
+        .map(|(key, _)| key.clone())
+        .collect();
+    for key in orphans {
+        if key.0 == "Pod" {
+            api.edit("Pod", &key.1, |p| {
+                if p["metadata"]["deletionTimestamp"].is_null() {
+                    p["metadata"]["deletionTimestamp"] = now.into();
+                }
+            });
+        } else {
+            api.remove(&key);
+        }
+    }
+}
