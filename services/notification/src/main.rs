@@ -1,2 +1,29 @@
-//! To come.
-fn main() {}
+//! Takes events, each exactly once in effect, and keeps them for the people they concern.
+
+mod api;
+mod domain;
+mod settings;
+mod state;
+mod store;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use exchange_platform::{Routes, Service, run};
+
+use crate::settings::Settings;
+use crate::state::State;
+
+fn main() -> ExitCode {
+    let settings = Settings::parse();
+    let service = Service {
+        name: "notification",
+        schema: "notification",
+        migrations: sqlx::migrate!(),
+    };
+    run(service, settings.platform.clone(), async |platform| {
+        let state = State::new(&settings, &platform);
+        Ok(Arc::new(move |config: &mut _| api::routes(config, &state)) as Routes)
+    })
+}

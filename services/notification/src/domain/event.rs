@@ -1,0 +1,79 @@
+//! Events as other services send them.
+
+use serde::Deserialize;
+use serde_json::Value;
+use thiserror::Error;
+use uuid::Uuid;
+
+/// Most events that are taken at once.
+const MOST: usize = 100;
+
+/// Something that a user should hear of.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    pub id: Uuid,
+    pub kind: String,
+    pub user_id: Uuid,
+    pub payload: Value,
+    pub colour: String,
+}
+
+/// What is wrong with a batch of events.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum EventsError {
+    #[error("send at most 100 events at once")]
+    TooMany,
+    #[error("event {0} is of an unknown kind; known is: fill")]
+    Kind(Uuid),
+    #[error("the payload of event {0} must be an object")]
+    Payload(Uuid),
+}
+
+/// Takes a batch whole or not at all.
+pub fn check(events: &[Event]) -> Result<(), EventsError> {
+    if events.len() > MOST {
+        return Err(EventsError::TooMany);
+    }
+    for event in events {
+        if event.kind != "fill" {
+            return Err(EventsError::Kind(event.id));
+        }
+        if !event.payload.is_object() {
+            return Err(EventsError::Payload(event.id));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, payload: Value) -> Event {
+        Event {
+            id: Uuid::new_v4(),
+            kind: kind.to_owned(),
+            user_id: Uuid::new_v4(),
+            payload,
+            colour: "blue".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_batch_with_one_bad_event_is_refused() {
+        let good = event("fill", serde_json::json!({}));
+        assert_eq!(check(std::slice::from_ref(&good)), Ok(()));
+        let odd = event("gossip", serde_json::json!({}));
+        assert_eq!(
+            check(&[good.clone(), odd.clone()]),
+            Err(EventsError::Kind(odd.id))
+        );
+        let bare = event("fill", Value::Null);
+        assert_eq!(
+            check(std::slice::from_ref(&bare)),
+            Err(EventsError::Payload(bare.id))
+        );
+        assert_eq!(check(&vec![good; MOST + 1]), Err(EventsError::TooMany));
+    }
+}

@@ -1,0 +1,3 @@
+//! What a notification is, without HTTP or SQL.
+
+pub mod event;

@@ -1,0 +1,6 @@
+//! Trading without HTTP or SQL: what may be ordered, what matches, and what it does to balances.
+
+pub mod matching;
+pub mod money;
+pub mod order;
+pub mod settlement;

@@ -1,0 +1,44 @@
+//! What the endpoints share.
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use exchange_platform::{KeySet, Peer, Platform};
+use tokio::sync::Notify;
+
+use crate::dispatcher::Dispatcher;
+use crate::settings::Settings;
+use crate::store::Store;
+
+/// What the endpoints share. Cheap to clone.
+#[derive(Clone)]
+pub struct State {
+    pub store: Data<Store>,
+    pub users: Data<Users>,
+    pub keys: KeySet,
+}
+
+/// The user service.
+pub struct Users(pub Peer);
+
+impl State {
+    pub fn new(settings: &Settings, platform: &Platform) -> Self {
+        let users = platform.peer("user", &settings.user_url);
+        let new_events = Arc::new(Notify::new());
+        let colour = platform.identity().colour.as_str();
+        let store = Store::new(platform.pool().clone(), colour, Arc::clone(&new_events));
+        let dispatcher = Dispatcher {
+            pool: platform.pool().clone(),
+            notification: platform.peer("notification", &settings.notification_url),
+            colour,
+            new_events,
+            stopping: platform.stopping().clone(),
+        };
+        platform.spawn(dispatcher.run());
+        Self {
+            store: Data::new(store),
+            keys: platform.keys(users.clone()),
+            users: Data::new(Users(users)),
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Trading as clients see it: trade, user and notification over a real PostgreSQL.
+
+use std::collections::HashSet;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Result;
+use exchange_testkit::{Exchange, PASSWORD, Trader, eventually};
+use reqwest::StatusCode;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+async fn balance(exchange: &Exchange, trader: &Trader, asset: &str) -> Result<(Decimal, Decimal)> {
+    let (_, answer) = exchange
+        .get(exchange.trade.url("/v1/balances"), trader)
+        .await?;
+    let all = answer["balances"].as_array().unwrap().clone();
+    let found = all
+        .iter()
+        .find(|b| b["asset"] == asset)
+        .unwrap_or(&Value::Null)
+        .clone();
+    let figure = |name: &str| Decimal::from_str(found[name].as_str().unwrap_or("0")).unwrap();
+    Ok((figure("available"), figure("reserved")))
+}
+
+async fn notifications(exchange: &Exchange, trader: &Trader) -> Result<Vec<Value>> {
+    let url = exchange.notification.url("/v1/notifications?limit=200");
+    let (_, answer) = exchange.get(url, trader).await?;
+    Ok(answer["notifications"].as_array().unwrap().clone())
+}
+
+fn key() -> String {
+    Uuid::new_v4().to_string()
+}
+
+fn decimal(text: &str) -> Decimal {
+    Decimal::from_str(text).unwrap()
+}
+
+#[tokio::test]
+async fn orders_match_settle_exactly_and_both_sides_are_notified_once() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    let (buyer, seller) = (exchange.sign_up().await?, exchange.sign_up().await?);
+    exchange.deposit(&buyer, "EUR", "1000.00").await?;
+    exchange.deposit(&seller, "BTC", "0.05").await?;
+
+    let sell = exchange
+        .order(
+            &exchange.trade,
+            &seller,
+            &key(),
+            ("sell", "30000.00", "0.01"),
+        )
+        .await?;
+    assert_eq!(
+        (sell.0, &sell.1["status"]),
+        (StatusCode::CREATED, &json!("open"))
+    );
+    let buy = exchange
+        .order(
+            &exchange.trade,
+            &buyer,
+            &key(),
+            ("buy", "31000.00", "0.015"),
+        )
+        .await?;
+    assert_eq!(
+        (sell.0, &buy.1["status"]),
+        (StatusCode::CREATED, &json!("partially_filled"))
+    );
+    assert_eq!(buy.1["filled"], "0.010");
+
+    // 0.01 at the maker's 30000 is paid; 0.005 at the own 31000 stays reserved.
+    assert_eq!(
+        balance(&exchange, &buyer, "EUR").await?,
+        (decimal("545"), decimal("155"))
+    );
+    assert_eq!(
+        balance(&exchange, &buyer, "BTC").await?,
+        (decimal("0.01"), decimal("0"))
+    );
+    assert_eq!(
+        balance(&exchange, &seller, "EUR").await?,
+        (decimal("300"), decimal("0"))
+    );
+    assert_eq!(
+        balance(&exchange, &seller, "BTC").await?,
+        (decimal("0.04"), decimal("0"))
+    );
+
+    let id = sell.1["id"].as_str().unwrap();
+    let path = exchange.trade.url(&format!("/v1/orders/{id}"));
+    assert_eq!(
+        exchange.get(path.clone(), &seller).await?.1["status"],
+        "filled"
+    );
+    assert_eq!(exchange.get(path, &buyer).await?.0, StatusCode::NOT_FOUND);
+    let (_, book) = exchange
+        .get(exchange.trade.url("/v1/markets/BTC-EUR/book"), &buyer)
+        .await?;
+    assert_eq!(
+        book["bids"],
+        json!([{ "price": "31000.00", "quantity": "0.005" }])
+    );
+    assert_eq!(book["asks"], json!([]));
+
+    for (trader, side) in [(&buyer, "buy"), (&seller, "sell")] {
+        let arrived = async || {
+            notifications(&exchange, trader)
+                .await
+                .is_ok_and(|n| !n.is_empty())
+        };
+        assert!(eventually(Duration::from_secs(10), arrived).await);
+        let all = notifications(&exchange, trader).await?;
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert_eq!(
+            (&all[0]["kind"], &all[0]["payload"]["side"]),
+            (&json!("fill"), &json!(side))
+        );
+        let after = format!("/v1/notifications?after={}", all[0]["id"].as_str().unwrap());
+        let (_, rest) = exchange
+            .get(exchange.notification.url(&after), trader)
+            .await?;
+        assert_eq!(rest["notifications"], json!([]));
+    }
+    let logs = [&exchange.user, &exchange.trade, &exchange.notification]
+        .map(|p| p.output())
+        .join("\n");
+    for secret in [
+        PASSWORD,
+        "canary-",
+        &buyer.email,
+        &buyer.token,
+        &seller.token,
+    ] {
+        assert!(!logs.contains(secret), "{secret} is in the logs");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_order_needs_a_token_funds_and_good_standing() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    let trader = exchange.sign_up().await?;
+    let order = ("buy", "100", "1");
+    let (status, problem) = exchange
+        .order(&exchange.trade, &trader, &key(), order)
+        .await?;
+    assert_eq!(
+        (status, &problem["type"]),
+        (StatusCode::CONFLICT, &json!("/problems/insufficient-funds"))
+    );
+    exchange.deposit(&trader, "EUR", "1000").await?;
+
+    let stranger = Trader {
+        token: "a.b.c".to_owned(),
+        ..trader.clone()
+    };
+    let (status, _) = exchange
+        .order(&exchange.trade, &stranger, &key(), order)
+        .await?;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+
+    let mut database = exchange.postgres.look().await?;
+    sqlx::query("UPDATE users.accounts SET standing = 'restricted'")
+        .execute(&mut database)
+        .await?;
+    let (status, _) = exchange
+        .order(&exchange.trade, &trader, &key(), order)
+        .await?;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    sqlx::query("UPDATE users.accounts SET standing = 'good'")
+        .execute(&mut database)
+        .await?;
+
+    for bad in [
+        ("hold", "1", "1"),
+        ("buy", "-1", "1"),
+        ("buy", "1", "0"),
+        ("buy", "1e9", "1"),
+        ("buy", "100000000", "100000000"),
+    ] {
+        let (status, problem) = exchange
+            .order(&exchange.trade, &trader, &key(), bad)
+            .await?;
+        assert_eq!(
+            status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{bad:?} {problem}"
+        );
+    }
+    assert_eq!(
+        exchange.order(&exchange.trade, &trader, "", order).await?.0,
+        StatusCode::BAD_REQUEST
+    );
+
+    let body = json!({ "market": "BTC-EUR", "side": "buy", "price": "100", "quantity": "1" });
+    let request = exchange
+        .http
+        .post(exchange.trade.url("/v1/orders"))
+        .json(&body);
+    let answer = request
+        .bearer_auth(&trader.token)
+        .header("idempotency-key", key())
+        .send()
+        .await?;
+    assert_eq!(answer.status(), StatusCode::CREATED);
+    assert_eq!(
+        answer.headers()["x-exchange-hops"],
+        "trade/2.0.0/blue,user/0.0.0-dev/blue"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_repeated_key_is_the_same_order_and_another_body_is_refused() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    let trader = exchange.sign_up().await?;
+    exchange.deposit(&trader, "EUR", "1000").await?;
+    let key = key();
+    let same = async || {
+        exchange
+            .order(&exchange.trade, &trader, &key, ("buy", "100", "1"))
+            .await
+    };
+    let (one, two) = tokio::join!(same(), same());
+    let (one, two) = (one?, two?);
+    let statuses = HashSet::from([one.0, two.0]);
+    assert_eq!(
+        statuses,
+        HashSet::from([StatusCode::CREATED, StatusCode::OK]),
+        "{one:?} {two:?}"
+    );
+    assert_eq!(one.1["id"], two.1["id"]);
+    let (status, _) = exchange
+        .order(&exchange.trade, &trader, &key, ("buy", "101", "1"))
+        .await?;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        balance(&exchange, &trader, "EUR").await?,
+        (decimal("900"), decimal("100"))
+    );
+    let (_, all) = exchange
+        .get(exchange.trade.url("/v1/orders?limit=10"), &trader)
+        .await?;
+    assert_eq!(all["orders"].as_array().unwrap().len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_colours_match_on_one_market_without_double_fills() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    let green = exchange.another_trade("green").await?;
+    let mut traders = Vec::new();
+    for _ in 0..4 {
+        let trader = exchange.sign_up().await?;
+        exchange.deposit(&trader, "EUR", "10000").await?;
+        exchange.deposit(&trader, "BTC", "10").await?;
+        traders.push(trader);
+    }
+    let flow = async |number: usize, trader: &Trader| -> Result<()> {
+        for round in 0..30_usize {
+            let at = if (number + round) % 2 == 0 {
+                &exchange.trade
+            } else {
+                &green
+            };
+            let side = if (number + round) % 3 == 0 {
+                "sell"
+            } else {
+                "buy"
+            };
+            let price = format!("{}", 98 + (number * 7 + round * 3) % 5);
+            let quantity = format!("0.{:02}", 1 + (round * 13) % 40);
+            let (status, answer) = exchange
+                .order(at, trader, &key(), (side, &price, &quantity))
+                .await?;
+            assert_eq!(status, StatusCode::CREATED, "{answer}");
+        }
+        Ok(())
+    };
+    let (a, b, c, d) = tokio::join!(
+        flow(0, &traders[0]),
+        flow(1, &traders[1]),
+        flow(2, &traders[2]),
+        flow(3, &traders[3])
+    );
+    (a?, b?, c?, d?);
+
+    let mut database = exchange.postgres.look().await?;
+    let sums: Vec<(String, Decimal)> = sqlx::query_as(
+        "SELECT asset, sum(available + reserved) FROM trade.balances GROUP BY asset ORDER BY asset",
+    )
+    .fetch_all(&mut database)
+    .await?;
+    let expected = [("BTC", 40), ("ETH", 0), ("EUR", 40_000), ("USD", 0)];
+    assert_eq!(
+        sums,
+        expected.map(|(asset, sum)| (asset.to_owned(), Decimal::from(sum)))
+    );
+    let wrong: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM trade.orders o WHERE filled <> (SELECT coalesce(sum(quantity), 0)
+         FROM trade.fills WHERE maker_order = o.id OR taker_order = o.id)",
+    )
+    .fetch_one(&mut database)
+    .await?;
+    assert_eq!(wrong, 0, "orders whose fills do not sum to what is filled");
+    let fills: i64 = sqlx::query_scalar("SELECT count(*) FROM trade.fills")
+        .fetch_one(&mut database)
+        .await?;
+    assert!(
+        fills > 10,
+        "only {fills} fills: the flow does not match enough"
+    );
+    let crossed: bool = sqlx::query_scalar(
+        "SELECT coalesce((SELECT max(price) FROM trade.orders WHERE side = 'buy' AND filled < quantity)
+          >= (SELECT min(price) FROM trade.orders WHERE side = 'sell' AND filled < quantity), false)",
+    )
+    .fetch_one(&mut database)
+    .await?;
+    assert!(!crossed, "the book is crossed: an order was not matched");
+
+    let count = "SELECT count(*) FROM notification.notifications";
+    let arrived = async || {
+        let mut database = exchange.postgres.look().await.unwrap();
+        let found: i64 = sqlx::query_scalar(count)
+            .fetch_one(&mut database)
+            .await
+            .unwrap_or(0);
+        found >= fills * 2
+    };
+    assert!(eventually(Duration::from_secs(20), arrived).await);
+    let kept: i64 = sqlx::query_scalar(count).fetch_one(&mut database).await?;
+    assert_eq!(kept, fills * 2, "each side of each fill exactly once");
+    Ok(())
+}
