@@ -109,7 +109,7 @@ fn up(name: String, control_plane_only: bool) -> Result<()> {
         start.elapsed().as_secs_f32()
     );
     println!("  kubeconfig: {}", cluster.kubeconfig().display());
-    println!("  programs:   {}", bin.display());
+    println!("  programs:   {}", cluster.bin_directory().display());
     println!("  both in your shell: eval \"$(changeover-cluster env --name {name})\"");
     Ok(())
 }
