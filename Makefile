@@ -1,0 +1,69 @@
+# The few commands people type. Everything that is built lies in the cache, outside the checkout.
+
+CACHE := $(or $(CHANGEOVER_CACHE),$(HOME)/.cache/changeover)
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+BIN := $(CARGO_TARGET_DIR)/x86_64-unknown-linux-musl/release
+CRD := charts/changeover/files/exchangerelease.yaml
+NAME ?= changeover
+# Tests that need a cluster have a tier of their own.
+TIERS := changeover-apiserver-tests changeover-e2e
+
+.PHONY: help
+help: ## Show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## Build every program (static, release)
+	@tools/require.sh build
+	cargo build --release --workspace --locked
+
+.PHONY: demo
+demo: build ## Release an exchange blue to green on a Kubernetes of its own, under load
+	$(BIN)/changeover-demo
+
+.PHONY: test
+test: test-units test-apiserver test-cluster ## Run every tier
+
+.PHONY: test-units
+test-units: build ## Engine tier, services against PostgreSQL, and the tests of the tools
+	@tools/require.sh test
+	cargo test --release --locked --workspace $(addprefix --exclude ,$(TIERS))
+
+.PHONY: test-apiserver
+test-apiserver: build ## The operator against a real API server
+	trap '$(BIN)/changeover-cluster down --name changeover-api' EXIT; \
+	cargo test --release --locked -p changeover-apiserver-tests -- --test-threads=1
+
+.PHONY: test-cluster
+test-cluster: build ## The product as users see it: real pods, real traffic
+	trap '$(BIN)/changeover-cluster down --name changeover-test' EXIT; \
+	$(BIN)/changeover-cluster up --name changeover-test && \
+	CHANGEOVER_CLUSTER=changeover-test cargo test --release --locked -p changeover-e2e -- --test-threads=1 --nocapture
+
+.PHONY: lint
+lint: build ## Format, clippy, dependencies, drift of generated files, charts
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	$(BIN)/changeover-crds | cmp - $(CRD) || { echo 'run: make crds'; exit 1; }
+	tools/cargo-deny.sh bans licenses sources
+	tools/lint-charts.sh "$$($(BIN)/changeover-cluster build)/helm"
+
+.PHONY: crds
+crds: ## Write the CustomResourceDefinition from the Rust types
+	cargo run --quiet --release --locked -p changeover-crds > $(CRD).new
+	mv $(CRD).new $(CRD)
+
+.PHONY: images
+images: build ## Build the container images as OCI archives
+	$(BIN)/changeover-images --binaries $(BIN)
+
+.PHONY: cluster
+cluster: images ## Bring up a Kubernetes on this machine, with our images (NAME=...)
+	$(BIN)/changeover-cluster up --name $(NAME)
+	for image in $(CACHE)/images/*.tar; do $(BIN)/changeover-cluster load --name $(NAME) $$image || exit 1; done
+	@echo 'Use it:    eval "$$($(BIN)/changeover-cluster env --name $(NAME))"'
+	@echo 'Remove it: make cluster-down NAME=$(NAME)'
+
+.PHONY: cluster-down
+cluster-down: ## Remove it without a trace (NAME=...)
+	$(BIN)/changeover-cluster down --name $(NAME)

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Checks what is needed before anything is built, and installs Debian packages where it may.
+# Usage: require.sh build|test
+set -eu
+
+say() { echo "$1" >&2; exit 1; }
+
+[ "$(uname -s)" = Linux ] || say "Changeover is built and tried on Linux. On another system use a Linux virtual machine with 4 GB of memory."
+command -v cargo > /dev/null || say "Rust is missing: install rustup (https://rustup.rs); it fetches the version in rust-toolchain.toml."
+command -v gcc > /dev/null || packages=gcc
+[ "$1" = test ] && [ ! -x /usr/lib/postgresql/15/bin/postgres ] && packages="${packages:-} postgresql-15"
+[ -z "${packages:-}" ] && exit 0
+
+command -v apt-get > /dev/null || say "Install the equivalents of these Debian packages: $packages"
+[ "$(id -u)" = 0 ] || say "Packages are missing. Run: sudo apt-get install --no-install-recommends $packages"
+echo "installing $packages" >&2
+# shellcheck disable=SC2086 # a list of words
+DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends $packages ||
+    { apt-get update --quiet && DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends $packages; }
