@@ -67,10 +67,10 @@ async fn orders_match_settle_exactly_and_both_sides_are_notified_once() -> Resul
         )
         .await?;
     assert_eq!(
-        (sell.0, &buy.1["status"]),
+        (buy.0, &buy.1["status"]),
         (StatusCode::CREATED, &json!("partially_filled"))
     );
-    assert_eq!(buy.1["filled"], "0.010");
+    assert_eq!(buy.1["filled"], "0.01");
 
     // 0.01 at the maker's 30000 is paid; 0.005 at the own 31000 stays reserved.
     assert_eq!(

@@ -193,7 +193,7 @@ mod tests {
             price("99999.9999").unwrap(),
             quantity("9999999.99999999").unwrap(),
         );
-        assert_eq!(total.unwrap().to_string(), "999999989999.999000000001");
+        assert_eq!(total.unwrap().to_string(), "999999998999.999000000001");
         assert!(super::total(price("100000000").unwrap(), quantity("100000000").unwrap()).is_err());
         assert!(add(MOST_BALANCE, Decimal::ONE).is_err());
     }
