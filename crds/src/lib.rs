@@ -8,6 +8,7 @@
 mod colour;
 mod crd;
 pub mod names;
+mod schema;
 mod service;
 mod spec;
 mod status;

@@ -5,6 +5,8 @@ use kube_derive::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema;
+
 /// One service of the exchange.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -16,14 +18,13 @@ use serde::{Deserialize, Serialize};
 )]
 pub struct ServiceSpec {
     /// Name of the service: lower-case letters, digits and dashes, at most 30 characters.
-    #[schemars(
-        length(min = 1, max = 30),
-        regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
-    )]
+    #[schemars(length(min = 1, max = 30))]
+    #[x_kube(validation = ("self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')", "a service name starts with a letter, followed by lower-case letters, digits and dashes, and does not end with a dash"))]
     #[x_kube(validation = ("!self.endsWith('-blue') && !self.endsWith('-green')", "a service name must not end in -blue or -green: these endings name its two colours"))]
     pub name: String,
     /// Container image, with tag or digest.
     #[schemars(length(min = 1, max = 500))]
+    #[x_kube(validation = ("self.matches('^[^[:space:]]+$')", "an image has no spaces: registry/name:tag or registry/name@sha256:digest"))]
     pub image: String,
     /// Pods per colour.
     #[serde(default = "default_replicas")]
@@ -51,11 +52,17 @@ pub struct ServiceSpec {
     pub env: Vec<EnvVar>,
     /// Environment variables that are kept in an immutable ConfigMap of this revision.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 128), schema_with = "config_schema")]
+    #[schemars(schema_with = "schema::config")]
     pub config: BTreeMap<String, String>,
     /// Existing Secrets of this namespace, given to the pods as environment variables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(min = 1, max = 253)))]
+    #[schemars(
+        length(max = 16),
+        inner(
+            length(min = 1, max = 253),
+            regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
+        )
+    )]
     pub secrets: Vec<String>,
     /// Requests and limits of the container.
     #[serde(default, skip_serializing_if = "Resources::is_empty")]
@@ -92,14 +99,6 @@ fn default_grace() -> i64 {
     45
 }
 
-fn config_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({
-        "type": "object",
-        "maxProperties": 128,
-        "additionalProperties": { "type": "string", "maxLength": 4096 }
-    })
-}
-
 /// An environment variable: exactly one of `value` and `secretKeyRef`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -107,10 +106,8 @@ fn config_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 #[x_kube(validation = ("has(self.value) != has(self.secretKeyRef)", "set exactly one of value and secretKeyRef"))]
 pub struct EnvVar {
     /// Name of the variable.
-    #[schemars(
-        length(min = 1, max = 128),
-        regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$")
-    )]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = ("self.matches('^[A-Za-z_][A-Za-z0-9_]*$')", "a variable's name has letters, digits and underscores, and does not start with a digit"))]
     pub name: String,
     /// A literal value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,15 +130,17 @@ pub struct SecretKey {
 }
 
 /// Requests and limits by resource name, as Kubernetes quantities.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(validation = ("!has(self.requests) || !has(self.limits) || self.requests.all(r, !(r in self.limits) || !isQuantity(self.requests[r]) || !isQuantity(self.limits[r]) || quantity(self.requests[r]).compareTo(quantity(self.limits[r])) <= 0)", "a request must not be larger than the limit of the same resource"))]
 pub struct Resources {
     /// What the scheduler reserves.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "quantities_schema")]
+    #[schemars(schema_with = "schema::quantities")]
     pub requests: BTreeMap<String, String>,
     /// What the container may not exceed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "quantities_schema")]
+    #[schemars(schema_with = "schema::quantities")]
     pub limits: BTreeMap<String, String>,
 }
 
@@ -151,18 +150,6 @@ impl Resources {
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty() && self.limits.is_empty()
     }
-}
-
-fn quantities_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({
-        "type": "object",
-        "maxProperties": 16,
-        "additionalProperties": {
-            "type": "string",
-            "maxLength": 32,
-            "pattern": r"^[0-9]+(\.[0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
-        }
-    })
 }
 
 /// One request to a pod of the idle colour, on `port`, and what must come back.
@@ -180,7 +167,7 @@ pub struct SmokeProbe {
     pub expect: Expectation,
     /// How long one attempt may take.
     #[serde(default = "default_probe_timeout")]
-    #[schemars(schema_with = "crate::spec::duration_schema")]
+    #[schemars(schema_with = "schema::deadline")]
     pub timeout: Duration,
     /// How many attempts a pod has.
     #[serde(default = "default_attempts")]
@@ -216,7 +203,7 @@ pub struct Expectation {
     pub status: u16,
     /// JSONPath (RFC 9535) to the value it must select.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "json_expectations_schema")]
+    #[schemars(schema_with = "schema::json_expectations")]
     pub json: BTreeMap<String, serde_json::Value>,
 }
 
@@ -231,14 +218,6 @@ impl Default for Expectation {
 
 fn default_status() -> u16 {
     200
-}
-
-fn json_expectations_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({
-        "type": "object",
-        "maxProperties": 32,
-        "additionalProperties": { "x-kubernetes-preserve-unknown-fields": true }
-    })
 }
 
 impl HttpMethod {

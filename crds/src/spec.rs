@@ -2,7 +2,7 @@ use kube_core::Duration;
 use kube_derive::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::{ExchangeReleaseStatus, ServiceSpec};
+use crate::{ExchangeReleaseStatus, ServiceSpec, schema};
 
 /// What the exchange should be: every service of it and the version of each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -21,6 +21,7 @@ use crate::{ExchangeReleaseStatus, ServiceSpec};
     doc = "ExchangeRelease releases all services of an exchange together, blue-green.",
     crates(kube = "::kube_derive", kube_core = "::kube_core"),
     attr = "x_kube(crates(kube_core = \"::kube_core\"))",
+    validation = ("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')", "the release's name must start with a letter, followed by lower-case letters, digits and dashes: Services are named after it"),
     validation = ("size(self.metadata.name) <= 52", "the release's name may have at most 52 characters: it is part of every child's name"),
     validation = ("self.spec.services.all(s, size(self.metadata.name) + size(s.name) <= 56)", "release name and service name together may have at most 56 characters: choose shorter ones"),
     printcolumn(name = "Version", type_ = "string", json_path = ".status.live.version"),
@@ -33,15 +34,13 @@ use crate::{ExchangeReleaseStatus, ServiceSpec};
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].message", priority = "1")
 )]
 #[x_kube(
-    validation = ("duration(self.switchDeadline) <= duration(self.progressDeadline)", "switchDeadline must not be longer than progressDeadline"),
-    validation = ("duration(self.verification.timeout) <= duration(self.progressDeadline)", "verification.timeout must not be longer than progressDeadline"),
+    validation = schema::ordered("switchDeadline", "progressDeadline"),
+    validation = schema::ordered("verification.timeout", "progressDeadline"),
 )]
 pub struct ExchangeReleaseSpec {
     /// What people call this release. Shown everywhere; not part of the revision.
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
-    )]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = ("self.matches('^[A-Za-z0-9][A-Za-z0-9._+-]*$')", "a version starts with a letter or digit, followed by letters, digits and . _ + -, such as 1.5.0"))]
     pub version: String,
     /// The services, callee first.
     #[schemars(length(min = 1, max = 32))]
@@ -52,19 +51,19 @@ pub struct ExchangeReleaseSpec {
     pub verification: Verification,
     /// How long the idle colour may take to become ready.
     #[serde(default = "default_progress_deadline")]
-    #[schemars(schema_with = "duration_schema")]
+    #[schemars(schema_with = "schema::deadline")]
     pub progress_deadline: Duration,
     /// How long a switch may take before it goes back.
     #[serde(default = "default_switch_deadline")]
-    #[schemars(schema_with = "duration_schema")]
+    #[schemars(schema_with = "schema::deadline")]
     pub switch_deadline: Duration,
     /// How long the old colour stays at full size after a switch.
     #[serde(default = "default_rollback_window")]
-    #[schemars(schema_with = "duration_schema")]
+    #[schemars(schema_with = "schema::window")]
     pub rollback_window: Duration,
     /// How long the pods of a rejected candidate stay, for their logs.
     #[serde(default = "default_keep_failed")]
-    #[schemars(schema_with = "duration_schema")]
+    #[schemars(schema_with = "schema::window")]
     pub keep_failed: Duration,
     /// Any new token makes a new revision of the same images (after a rotated Secret, for example).
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -79,7 +78,7 @@ pub struct ExchangeReleaseSpec {
 pub struct Verification {
     /// How long all probes together may take.
     #[serde(default = "default_verification_timeout")]
-    #[schemars(schema_with = "duration_schema")]
+    #[schemars(schema_with = "schema::deadline")]
     pub timeout: Duration,
 }
 
@@ -108,13 +107,4 @@ fn default_rollback_window() -> Duration {
 }
 fn default_keep_failed() -> Duration {
     seconds(600)
-}
-
-/// A positive Go-style duration such as `90s` or `1h30m`; at most what fits in 20 characters.
-pub(crate) fn duration_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({
-        "type": "string",
-        "maxLength": 20,
-        "pattern": r"^([0-9]{1,6}(\.[0-9]{1,3})?(ms|s|m|h))+$"
-    })
 }

@@ -1,0 +1,78 @@
+//! Schemas and rules that the types alone do not give. Each rule's message says what to write instead.
+
+use kube_core::Rule;
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+/// Go-style, without sign, and small enough for every parser.
+const DURATION: &str = r"r'^([0-9]{1,6}(\.[0-9]{1,3})?(ms|s|m|h))+$'";
+
+/// A time that may be none at all: `0s`, `90s`, `1h30m`.
+pub(crate) fn window(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 20,
+        "x-kubernetes-validations": [{
+            "rule": format!("self.matches({DURATION})"),
+            "message": "must be a duration such as 0s, 90s or 1h30m",
+        }],
+    })
+}
+
+/// A time in which something has to happen: at least a second.
+pub(crate) fn deadline(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 20,
+        "x-kubernetes-validations": [{
+            "rule": format!("self.matches({DURATION}) && duration(self) >= duration('1s')"),
+            "message": "must be a duration of at least 1s, such as 90s or 1h30m",
+        }],
+    })
+}
+
+/// Two durations in order. One that cannot be read has a message of its own.
+pub(crate) fn ordered(shorter: &str, longer: &str) -> Rule {
+    let rule = format!(
+        "!self.{shorter}.matches({DURATION}) || !self.{longer}.matches({DURATION}) || duration(self.{shorter}) <= duration(self.{longer})"
+    );
+    let message = format!("{shorter} must not be longer than {longer}");
+    Rule::from((rule.as_str(), message.as_str()))
+}
+
+/// Keys become keys of a ConfigMap, and variables in the pods.
+pub(crate) fn config(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 128,
+        "additionalProperties": { "type": "string", "maxLength": 4096 },
+        "x-kubernetes-validations": [{
+            "rule": "self.all(key, key.matches('^[A-Za-z_][A-Za-z0-9_.-]{0,252}$'))",
+            "message": "a key of config is a variable's name: letters, digits, underscores, dots and dashes, starting with a letter or underscore",
+        }],
+    })
+}
+
+/// Kubernetes quantities by resource name.
+pub(crate) fn quantities(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 16,
+        "additionalProperties": {
+            "type": "string",
+            "maxLength": 32,
+            "x-kubernetes-validations": [{
+                "rule": r"self.matches(r'^[0-9]+(\.[0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$')",
+                "message": "must be a quantity such as 500m, 2, 64Mi or 1Gi",
+            }],
+        },
+    })
+}
+
+/// JSONPath to any JSON value.
+pub(crate) fn json_expectations(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": { "x-kubernetes-preserve-unknown-fields": true },
+    })
+}
