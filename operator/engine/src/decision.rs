@@ -204,4 +204,6 @@ pub struct ProbeTarget {
     pub port: i32,
     /// What to ask and what to expect.
     pub probe: SmokeProbe,
+    /// Which attempt at it this is, from 1 on: `attempts` of the record that the shell keeps.
+    pub attempt: u8,
 }

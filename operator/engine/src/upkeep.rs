@@ -102,7 +102,7 @@ fn has_strangers(world: World<'_>, role: &ColourStatus) -> bool {
     })
 }
 
-/// Creates what is missing, deletes what is of another revision, applies what drifted.
+/// Creates what is missing, deletes a Deployment of another revision, applies what drifted.
 fn ensure<K: ResourceExt + Serialize>(
     have: &[K],
     want: &Child,
@@ -114,18 +114,22 @@ fn ensure<K: ResourceExt + Serialize>(
     if !world.is_ours(object) || object.meta().deletion_timestamp.is_some() {
         return None; // its owner's, or on its way out: wait
     }
-    let wanted_revision = want
-        .manifest
-        .pointer("/metadata/labels/changeover.dev~1revision");
-    if label(object, names::REVISION) != wanted_revision.and_then(Value::as_str) {
+    let actual = serde_json::to_value(object).unwrap_or_default();
+    if want.kind == Kind::Deployment && !same_pods(&actual, &want.manifest) {
         return Some(Request::Delete(target(want.kind, object)));
     }
-    let actual = serde_json::to_value(object).unwrap_or_default();
     let drifted = !covers(&actual, &want.manifest);
     drifted.then(|| Request::Apply {
         target: target(want.kind, object),
         child: want.clone(),
     })
+}
+
+/// Whether a Deployment is of the wanted revision. Its selector says so, which nobody can change; a
+/// label says only what the last one who edited it wanted.
+fn same_pods(actual: &Value, wanted: &Value) -> bool {
+    const SELECTOR: &str = "/spec/selector/matchLabels";
+    actual.pointer(SELECTOR) == wanted.pointer(SELECTOR)
 }
 
 /// Live Services exist, point to the live colour and have their ports. Selector and epoch are never

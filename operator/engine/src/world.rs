@@ -4,6 +4,7 @@ use changeover_crds::{Colour, ColourStatus, ExchangeRelease, ResourceExt, Servic
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use serde::Deserialize;
 
 use crate::observation::Observation;
 use crate::revision::{StoredRevision, is_short_of};
@@ -107,7 +108,7 @@ impl<'a> World<'a> {
             .revisions
             .iter()
             .find(|r| r.name_any() == name && self.is_ours(*r))?;
-        serde_json::from_value(object.data.as_ref()?.0.clone()).ok()
+        StoredRevision::deserialize(&object.data.as_ref()?.0).ok()
     }
 
     /// Pods of one service in one colour and revision that are not being deleted.

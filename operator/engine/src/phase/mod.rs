@@ -10,7 +10,7 @@ mod verifying;
 
 use std::collections::BTreeSet;
 
-use changeover_crds::{ColourStatus, ExchangeReleaseSpec, Outcome, Phase, names};
+use changeover_crds::{Colour, ColourStatus, ExchangeReleaseSpec, Outcome, Phase, names};
 use serde_json_path::JsonPath;
 
 use crate::machine::{Move, Turn};
@@ -41,14 +41,14 @@ pub(crate) fn step(turn: &mut Turn<'_>) -> Move {
 
 /// Starts a release of the revision that the spec names.
 fn start(turn: &mut Turn<'_>) -> Move {
-    let live = turn.next.live.as_ref();
-    let reverted = turn
-        .next
-        .warm
-        .take()
-        .filter(|warm| warm.revision == turn.wanted);
-    let mut candidate = reverted.unwrap_or_else(|| ColourStatus {
-        colour: live.map_or(changeover_crds::Colour::Blue, |role| role.colour.other()),
+    // A revert finds its pods warm, a retry finds those that were kept for their logs.
+    let (warm, kept) = (turn.next.warm.take(), turn.next.candidate.take());
+    let standing = warm
+        .into_iter()
+        .chain(kept)
+        .find(|role| role.revision == turn.wanted);
+    let mut candidate = standing.unwrap_or_else(|| ColourStatus {
+        colour: idle(turn),
         revision: turn.wanted.clone(),
         version: turn.spec.version.clone(),
         services: Vec::new(),
@@ -66,6 +66,16 @@ fn start(turn: &mut Turn<'_>) -> Move {
     turn.tell(false, "ReleaseStarted", note);
     turn.enter(Phase::Preparing);
     Move::Changed
+}
+
+/// The colour that no client uses. A first release that failed leaves Services without a live role.
+fn idle(turn: &Turn<'_>) -> Colour {
+    let live = turn.next.live.as_ref().map(|role| role.colour);
+    let used = live.or_else(|| {
+        let mut services = turn.world.live_services();
+        services.find_map(|s| turn.world.pointing(s).colour)
+    });
+    used.map_or(Colour::Blue, Colour::other)
 }
 
 /// Before the switch, a newer spec takes the candidate's place.

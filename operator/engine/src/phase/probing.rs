@@ -34,7 +34,9 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
             for probe in service.smoke.iter().filter(|_| !is_known) {
                 match attempt(turn, &uid, probe) {
                     Attempt::Passed => {}
-                    Attempt::Now => run.extend(target(&service.name, service.port, pod, probe)),
+                    Attempt::Now(attempt) => {
+                        run.extend(target(&service.name, service.port, pod, probe, attempt));
+                    }
                     Attempt::At(at) => later = Some(later.map_or(at, |l| l.min(at))),
                     Attempt::Exhausted(why) => {
                         let (name, pod, path) = (&service.name, pod.name_any(), &probe.path);
@@ -57,15 +59,20 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
 
 enum Attempt {
     Passed,
-    Now,
+    Now(u8),
     At(Timestamp),
     Exhausted(String),
 }
 
 fn attempt(turn: &Turn<'_>, pod: &str, probe: &SmokeProbe) -> Attempt {
     let Some(record) = turn.world.obs.probes.get(&ProbeKey::new(pod, probe)) else {
-        return Attempt::Now;
+        return Attempt::Now(1);
     };
+    // What failed before this phase began failed in another try of the same pods: a retry is a new one.
+    let since = turn.next.phase_since.as_ref().map(|t| t.0);
+    if record.result.is_err() && since.is_some_and(|since| record.last < since) {
+        return Attempt::Now(1);
+    }
     match &record.result {
         Ok(()) => Attempt::Passed,
         Err(why) if record.attempts >= probe.attempts => {
@@ -74,7 +81,7 @@ fn attempt(turn: &Turn<'_>, pod: &str, probe: &SmokeProbe) -> Attempt {
         Err(_) => {
             let due = record.last.checked_add(PAUSE).unwrap_or(turn.now);
             if due <= turn.now {
-                Attempt::Now
+                Attempt::Now(record.attempts.saturating_add(1))
             } else {
                 Attempt::At(due)
             }
@@ -82,7 +89,13 @@ fn attempt(turn: &Turn<'_>, pod: &str, probe: &SmokeProbe) -> Attempt {
     }
 }
 
-fn target(service: &str, port: i32, pod: &Pod, probe: &SmokeProbe) -> Option<ProbeTarget> {
+fn target(
+    service: &str,
+    port: i32,
+    pod: &Pod,
+    probe: &SmokeProbe,
+    attempt: u8,
+) -> Option<ProbeTarget> {
     Some(ProbeTarget {
         service: service.to_owned(),
         pod_uid: pod.uid()?,
@@ -90,5 +103,6 @@ fn target(service: &str, port: i32, pod: &Pod, probe: &SmokeProbe) -> Option<Pro
         ip: pod.status.as_ref()?.pod_ip.clone()?,
         port,
         probe: probe.clone(),
+        attempt,
     })
 }

@@ -28,15 +28,24 @@ pub struct Cluster {
     pub fates: BTreeMap<String, Fate>,
     /// Uids of pods that lost their readiness.
     pub broken: BTreeSet<String>,
+    /// EndpointSlices stay as they are.
+    pub frozen: bool,
     ages: BTreeMap<String, u32>,
     pods: u64,
 }
 
 impl Cluster {
+    /// Pods that were ever made.
+    pub const fn made(&self) -> u64 {
+        self.pods
+    }
+
     /// One step of everything. Whether anything changed, or still will.
     pub fn tick(&mut self, api: &mut Api, now: &str) -> bool {
         let before = api.version;
-        slices(api, now);
+        if !self.frozen {
+            slices(api, now);
+        }
         let counting = self.pods(api);
         self.deployments(api, now);
         collect(api, now);
@@ -53,7 +62,7 @@ impl Cluster {
     fn pods(&mut self, api: &mut Api) -> bool {
         let mut counting = false;
         let pods: Vec<Value> = api.list("Pod").cloned().collect();
-        for (number, mut pod) in pods.into_iter().enumerate() {
+        for mut pod in pods {
             let (name, uid) = (name_of(&pod), uid_of(&pod));
             if !pod["metadata"]["deletionTimestamp"].is_null() {
                 api.remove(&("Pod", name));
@@ -65,7 +74,7 @@ impl Cluster {
             let fate = self.fate(&pod);
             counting |= matches!(fate, Fate::Ready(after) if age <= after + 1);
             if pod["status"]["podIP"].is_null() && fate != Fate::Unschedulable {
-                pod["status"]["podIP"] = format!("10.1.0.{}", number + 1).into();
+                pod["status"]["podIP"] = format!("10.1.0.{}", uid.trim_start_matches("uid-")).into();
             }
             let ready =
                 matches!(fate, Fate::Ready(after) if age > after) && !self.broken.contains(&uid);

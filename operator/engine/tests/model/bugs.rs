@@ -1,0 +1,155 @@
+//! Bugs that can be put into the operator, to see that the checker is not blind.
+
+use changeover_crds::{ColourStatus, Phase, names};
+use changeover_engine::{Decision, Kind, Observation, Request, Step, Target};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::PodCondition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::json;
+
+use super::api::Call;
+use super::shell;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    None,
+    /// Every pod counts as ready.
+    EveryPodReady,
+    /// The old colour is deleted as soon as it is warm.
+    OldColourDeleted,
+    /// Writes carry no uid and resourceVersion.
+    NoPrecondition,
+    /// The first Service is flipped, and the release counts as done.
+    OneServiceOnly,
+    /// The apply of a live Service holds its selector.
+    SelectorInApply,
+    /// Conditions get a new transition time on each pass.
+    ConditionsRebuilt,
+    /// A selector that someone changed is left as it is.
+    SelectorAccepted,
+    /// The journal is opened with the epoch of the last one.
+    EpochKept,
+    /// Nothing is probed.
+    NoProbes,
+}
+
+impl Bug {
+    /// What the bug makes the engine see.
+    pub fn blind(self, obs: &mut Observation) {
+        match self {
+            Self::EveryPodReady => obs.pods.iter_mut().for_each(|pod| {
+                let ready = PodCondition {
+                    type_: "Ready".into(),
+                    status: "True".into(),
+                    ..PodCondition::default()
+                };
+                pod.status.get_or_insert_default().conditions = Some(vec![ready]);
+            }),
+            Self::NoProbes => obs.release.spec.services.iter_mut().for_each(|s| s.smoke.clear()),
+            _ => return,
+        }
+        for endpoint in obs.slices.iter_mut().flat_map(|s| s.endpoints.iter_mut().flatten()) {
+            if self == Self::EveryPodReady {
+                endpoint.conditions = None;
+            }
+        }
+    }
+
+    /// What the bug makes of the engine's decision.
+    pub fn corrupt(self, decision: &mut Decision, obs: &Observation, now: Timestamp) {
+        let old = obs.release.status.clone().unwrap_or_default();
+        match (self, &mut decision.step) {
+            (Self::OldColourDeleted, step @ Step::Wait(_)) => {
+                let requests = deletions(obs, old.warm.as_ref());
+                if !requests.is_empty() {
+                    *step = Step::Requests(requests);
+                }
+            }
+            (Self::OneServiceOnly, Step::Requests(requests)) => {
+                if requests.iter().all(|r| matches!(r, Request::Flip { .. })) {
+                    requests.truncate(1);
+                }
+            }
+            (Self::SelectorInApply, Step::Requests(requests)) => {
+                for request in requests {
+                    if let Request::Apply { child, .. } = request
+                        && child.manifest["metadata"]["labels"][names::ROLE] == "live"
+                    {
+                        child.manifest["spec"]["selector"] = json!({names::COLOUR: "blue"});
+                    }
+                }
+            }
+            (Self::SelectorAccepted, Step::Requests(requests)) => {
+                if old.phase == Some(Phase::Warm) {
+                    requests.retain(|r| !matches!(r, Request::Flip { .. }));
+                }
+            }
+            (Self::EpochKept, Step::Status(status)) => {
+                let epoch = old.switch.as_ref().map_or(1, |j| j.epoch);
+                if let Some(journal) = &mut status.switch {
+                    journal.epoch = epoch;
+                }
+            }
+            (Self::ConditionsRebuilt, step) => rebuild(step, obs, now),
+            _ => {}
+        }
+        if self == Self::OneServiceOnly
+            && old.phase == Some(Phase::Switching)
+            && obs.services.iter().any(|s| points_to(s, old.candidate.as_ref()))
+        {
+            let mut status = old;
+            status.live = status.candidate.take();
+            status.phase = Some(Phase::Live);
+            decision.step = Step::Status(Box::new(status));
+        }
+    }
+
+    /// What the bug makes of a request.
+    pub fn call(self, request: &Request) -> Call {
+        let mut call = shell::call(request);
+        if self == Self::NoPrecondition
+            && let Some(metadata) = call.body["metadata"].as_object_mut()
+        {
+            metadata.remove("uid");
+            metadata.remove("resourceVersion");
+        }
+        call
+    }
+}
+
+fn rebuild(step: &mut Step, obs: &Observation, now: Timestamp) {
+    if matches!(step, Step::Wait(_)) {
+        *step = Step::Status(Box::new(obs.release.status.clone().unwrap_or_default()));
+    }
+    if let Step::Status(status) = step {
+        let now = Timestamp::from_second(now.as_second()).unwrap();
+        for condition in &mut status.conditions {
+            condition.last_transition_time = Time(now);
+        }
+    }
+}
+
+fn points_to(service: &k8s_openapi::api::core::v1::Service, role: Option<&ColourStatus>) -> bool {
+    let labels = service.metadata.labels.as_ref();
+    let selector = service.spec.as_ref().and_then(|s| s.selector.as_ref());
+    labels.is_some_and(|l| l.get(names::ROLE).is_some_and(|r| r == "live"))
+        && selector
+            .and_then(|s| s.get(names::COLOUR))
+            .zip(role)
+            .is_some_and(|(colour, role)| colour == role.colour.as_str())
+}
+
+fn deletions(obs: &Observation, role: Option<&ColourStatus>) -> Vec<Request> {
+    let doomed = obs.deployments.iter().filter(|d| {
+        let labels = d.metadata.labels.as_ref();
+        role.zip(labels.and_then(|l| l.get(names::COLOUR)))
+            .is_some_and(|(role, colour)| colour == role.colour.as_str())
+    });
+    let target = |d: &k8s_openapi::api::apps::v1::Deployment| Target {
+        kind: Kind::Deployment,
+        name: d.metadata.name.clone().unwrap_or_default(),
+        uid: d.metadata.uid.clone().unwrap_or_default(),
+        resource_version: d.metadata.resource_version.clone().unwrap_or_default(),
+    };
+    doomed.map(|d| Request::Delete(target(d))).collect()
+}

@@ -1,0 +1,58 @@
+//! What can go wrong while one batch of requests is carried out.
+
+/// Answers that mean "not now" or "not so".
+const REFUSALS: [u16; 5] = [409, 422, 429, 500, 503];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The process dies; the requests whose bits are set were carried out.
+    Crash(u32),
+    /// The request of this index is refused with this code, the others are carried out.
+    Refused(usize, u16),
+    /// No answer to the request of this index, which was carried out or not.
+    NoAnswer(usize, bool),
+    /// The process is stopped before it sends, replaced, and sends after so many passes of the other.
+    Suspended(u32),
+    /// The children are seen as they were so many writes ago.
+    Stale(usize),
+}
+
+impl Fault {
+    /// Every fault of a batch of this many requests.
+    pub fn every(requests: usize) -> Vec<Self> {
+        let mut faults: Vec<Self> = subsets(requests).into_iter().map(Self::Crash).collect();
+        for index in 0..requests {
+            faults.extend(REFUSALS.map(|code| Self::Refused(index, code)));
+            faults.extend([false, true].map(|done| Self::NoAnswer(index, done)));
+        }
+        faults.extend([1, 2, 3, 4, 6, 9, 14].map(Self::Suspended));
+        faults.extend([1, 2, 3, 5, 9].map(Self::Stale));
+        faults
+    }
+
+    /// Whether the request of this index reaches the API server, and the answer where it is not its own.
+    pub fn on(self, index: usize) -> (bool, Option<(u16, String)>) {
+        match self {
+            Self::Crash(done) => (done & (1 << index) != 0, None),
+            Self::Refused(at, code) if at == index => {
+                (false, Some((code, format!("refused with {code}"))))
+            }
+            Self::NoAnswer(at, done) if at == index => {
+                (done, Some((0, "no answer within 5s".to_owned())))
+            }
+            _ => (true, None),
+        }
+    }
+}
+
+/// All subsets of up to four requests; of more, every prefix, every single one, and all but one.
+fn subsets(requests: usize) -> Vec<u32> {
+    let all = (1_u32 << requests) - 1;
+    if requests <= 4 {
+        return (0..=all).collect();
+    }
+    let prefixes = (0..=requests).map(|n| (1_u32 << n) - 1);
+    let singles = (1..requests).map(|n| 1_u32 << n);
+    let others = (0..requests - 1).map(|n| all & !(1_u32 << n));
+    prefixes.chain(singles).chain(others).collect()
+}

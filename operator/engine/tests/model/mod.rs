@@ -1,0 +1,23 @@
+//! A Kubernetes that fits into memory, and an operator in it.
+
+mod api;
+mod bugs;
+mod checker;
+mod cluster;
+mod faults;
+mod fixture;
+mod merge;
+mod outcome;
+mod reading;
+mod shell;
+mod story;
+mod world;
+
+pub use bugs::Bug;
+pub use cluster::Fate;
+pub use faults::Fault;
+pub use fixture::{SERVICES, exchange, live, spec, warm};
+pub use outcome::outcome;
+pub use shell::Pass;
+pub use story::{Point, Story};
+pub use world::{RELEASE, World};

@@ -1,0 +1,65 @@
+//! The end of a story, without what may differ between two runs: identities, versions, times.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::cluster::is_ready;
+use super::world::World;
+
+/// Fields that hold an identity, a version or a time.
+const PASSING: [&str; 15] = [
+    "uid",
+    "resourceVersion",
+    "generation",
+    "observedGeneration",
+    "creationTimestamp",
+    "phaseSince",
+    "warmUntil",
+    "startedAt",
+    "finishedAt",
+    "switchMillis",
+    "skewMillis",
+    "at",
+    "lastTransitionTime",
+    "message",
+    "pods",
+];
+
+/// Everything that people could see at the end.
+pub fn outcome(world: &World) -> BTreeMap<String, Value> {
+    let mut seen = BTreeMap::new();
+    let mut pods: BTreeMap<String, i64> = BTreeMap::new();
+    for ((kind, name), object) in &world.api.objects {
+        match *kind {
+            "Pod" => {
+                let labels = object["metadata"]["labels"].to_string();
+                *pods
+                    .entry(format!("{labels} {}", is_ready(object)))
+                    .or_default() += 1;
+            }
+            "EndpointSlice" => {
+                let endpoints = object["endpoints"].as_array().unwrap();
+                seen.insert(format!("{kind} {name}"), json!(endpoints.len()));
+            }
+            _ => {
+                let mut object = (**object).clone();
+                strip(&mut object);
+                seen.insert(format!("{kind} {name}"), object);
+            }
+        }
+    }
+    seen.insert("pods".to_owned(), json!(pods));
+    seen
+}
+
+fn strip(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|key, _| !PASSING.contains(&key.as_str()));
+            map.values_mut().for_each(strip);
+        }
+        Value::Array(items) => items.iter_mut().for_each(strip),
+        _ => {}
+    }
+}

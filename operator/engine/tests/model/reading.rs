@@ -1,0 +1,116 @@
+//! The cluster as the checker reads it: raw JSON, with rules written down independently of the engine.
+
+use serde_json::Value;
+
+use super::api::{Api, uid_of};
+use super::cluster::is_ready;
+
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    pub api: &'a Api,
+}
+
+impl<'a> Reading<'a> {
+    pub fn release(self) -> &'a Value {
+        static NOTHING: Value = Value::Null;
+        self.api.list("ExchangeRelease").next().unwrap_or(&NOTHING)
+    }
+
+    pub fn status(self) -> &'a Value {
+        &self.release()["status"]
+    }
+
+    pub fn live_services(self) -> impl Iterator<Item = &'a Value> {
+        self.api
+            .list("Service")
+            .filter(|s| label(s, "role") == "live")
+    }
+
+    pub fn live_service(self, service: &str) -> Option<&'a Value> {
+        self.live_services().find(|s| label(s, "service") == service)
+    }
+
+    /// Pods that the spec asks for, if it names the service.
+    pub fn spec_replicas(self, service: &str) -> Option<i64> {
+        self.service(service)?["replicas"].as_i64()
+    }
+
+    fn service(self, service: &str) -> Option<&'a Value> {
+        let services = self.release()["spec"]["services"].as_array()?;
+        services.iter().find(|s| s["name"] == service)
+    }
+
+    pub fn smoke_paths(self, service: &str) -> Vec<String> {
+        let probes = self.service(service).and_then(|s| s["smoke"].as_array());
+        let path = |p: &Value| p["path"].as_str().unwrap_or_default().to_owned();
+        probes.into_iter().flatten().map(path).collect()
+    }
+
+    /// Uids of ready pods of one service in one colour that its pinned Service shows as ready.
+    pub fn ready(self, service: &str, colour: &str) -> Vec<String> {
+        let pinned = format!("shop-{service}-{colour}-v4");
+        let listed: Vec<&str> = self
+            .api
+            .get("EndpointSlice", &pinned)
+            .and_then(|s| s["endpoints"].as_array())
+            .into_iter()
+            .flatten()
+            .filter(|e| e["conditions"]["ready"] == true)
+            .filter_map(|e| e["targetRef"]["uid"].as_str())
+            .collect();
+        self.api
+            .list("Pod")
+            .filter(|p| label(p, "service") == service && label(p, "colour") == colour)
+            .filter(|p| is_ready(p))
+            .map(uid_of)
+            .filter(|uid| listed.contains(&uid.as_str()))
+            .collect()
+    }
+
+    /// At least half of what is asked for, and at least one.
+    pub fn can_serve(self, service: &str, colour: &str) -> bool {
+        let deployment = self
+            .api
+            .get("Deployment", &format!("shop-{service}-{colour}"));
+        let scale = deployment.and_then(|d| d["spec"]["replicas"].as_i64());
+        let desired = self.spec_replicas(service).or(scale).unwrap_or(1);
+        let ready = i64::try_from(self.ready(service, colour).len()).unwrap();
+        ready >= 1 && ready * 2 >= desired
+    }
+
+    /// What the status says that clients use, or that the journal may need.
+    pub fn needed_roles(self) -> Vec<&'a Value> {
+        let status = self.status();
+        let is_moving = status["phase"] == "Switching" || status["phase"] == "RollingBack";
+        let candidate = is_moving.then_some(&status["candidate"]);
+        [Some(&status["live"]), Some(&status["warm"]), candidate]
+            .into_iter()
+            .flatten()
+            .filter(|role| !role.is_null())
+            .collect()
+    }
+
+    /// Pods in the colour of these labels that are of another revision and not on their way out.
+    pub fn strangers(self, labels: &Value) -> usize {
+        let is_stranger = |p: &&Value| {
+            let theirs = &p["metadata"]["labels"];
+            p["metadata"]["deletionTimestamp"].is_null()
+                && theirs["changeover.dev/colour"] == labels["changeover.dev/colour"]
+                && theirs["changeover.dev/revision"] != labels["changeover.dev/revision"]
+        };
+        self.api.list("Pod").filter(is_stranger).count()
+    }
+}
+
+pub fn label<'o>(object: &'o Value, key: &str) -> &'o str {
+    let labels = &object["metadata"]["labels"];
+    labels[format!("changeover.dev/{key}")]
+        .as_str()
+        .unwrap_or_default()
+}
+
+/// The ten digits of a revision that stand in labels.
+pub fn short(revision: &Value) -> &str {
+    let text = revision.as_str().unwrap_or_default();
+    text.get(3..13).unwrap_or_default()
+}

@@ -1,0 +1,271 @@
+//! The shell around the engine, as the controller has it: observe, ask, carry out, observe again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use changeover_crds::names;
+use changeover_engine::{Answer, Decision, Failure, Observation, Request, Step, decide, judge};
+use changeover_engine::{ProbeKey, ProbeRecord, ProbeTarget, Target};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::api::{Api, Call, Verb};
+use super::faults::Fault;
+use super::world::{RELEASE, World};
+
+/// What the process remembers. A crash loses it.
+#[derive(Clone, Default)]
+pub struct Shell {
+    probes: BTreeMap<ProbeKey, ProbeRecord>,
+    flipped: BTreeMap<String, (i64, Timestamp)>,
+    failures: Vec<Failure>,
+}
+
+/// What one pass came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// Something was sent: so many requests, or a round of probes.
+    Acted(usize),
+    /// Nothing to do until something changes, or until this time.
+    Idle(Option<Timestamp>),
+}
+
+/// Typed objects by resourceVersion: parsing each object once is what an informer's cache does too.
+#[derive(Clone, Default)]
+pub struct Parsed<T>(BTreeMap<String, (String, Arc<T>)>);
+
+impl<T: DeserializeOwned + Clone> Parsed<T> {
+    fn list(&mut self, api: &Api, kind: &'static str) -> Vec<T> {
+        let parse = |object: &Value| {
+            let version = object["metadata"]["resourceVersion"]
+                .as_str()
+                .unwrap_or_default();
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            match self.0.get(name) {
+                Some((known, typed)) if known == version => (**typed).clone(),
+                _ => {
+                    let typed: T = serde_json::from_value(object.clone())
+                        .unwrap_or_else(|error| panic!("{error}: {object}"));
+                    let entry = (version.to_owned(), Arc::new(typed.clone()));
+                    self.0.insert(name.to_owned(), entry);
+                    typed
+                }
+            }
+        };
+        let labelled = |o: &&Value| o["metadata"]["labels"][names::RELEASE] == RELEASE;
+        api.list(kind).filter(labelled).map(parse).collect()
+    }
+}
+
+#[derive(Clone, Default)]
+pub struct Cache {
+    deployments: Parsed<k8s_openapi::api::apps::v1::Deployment>,
+    services: Parsed<k8s_openapi::api::core::v1::Service>,
+    config_maps: Parsed<k8s_openapi::api::core::v1::ConfigMap>,
+    budgets: Parsed<k8s_openapi::api::policy::v1::PodDisruptionBudget>,
+    revisions: Parsed<k8s_openapi::api::apps::v1::ControllerRevision>,
+    pods: Parsed<k8s_openapi::api::core::v1::Pod>,
+    slices: Parsed<k8s_openapi::api::discovery::v1::EndpointSlice>,
+}
+
+impl World {
+    /// What the shell sees. Children may be of an older state than the release, as from a slow watch.
+    fn observe(&mut self) -> Option<Observation> {
+        let release = self.api.get("ExchangeRelease", RELEASE)?;
+        let release = serde_json::from_value(release.clone()).unwrap();
+        let children = match self.fault {
+            Some(Fault::Stale(age)) => self.past.iter().rev().nth(age).map(AsRef::as_ref),
+            _ => None,
+        };
+        let children = children.unwrap_or(&self.api);
+        let cache = &mut self.cache;
+        Some(Observation {
+            release,
+            deployments: cache.deployments.list(children, "Deployment"),
+            services: cache.services.list(children, "Service"),
+            config_maps: cache.config_maps.list(children, "ConfigMap"),
+            budgets: cache.budgets.list(children, "PodDisruptionBudget"),
+            revisions: cache.revisions.list(children, "ControllerRevision"),
+            pods: cache.pods.list(children, "Pod"),
+            slices: cache.slices.list(children, "EndpointSlice"),
+            probes: self.shell.probes.clone(),
+            flipped: self.shell.flipped.clone(),
+            failures: self.shell.failures.clone(),
+        })
+    }
+
+    /// One pass of the shell, under the fault that is armed, if any.
+    pub fn pass(&mut self) -> Pass {
+        let Some(mut obs) = self.observe() else {
+            return Pass::Idle(None);
+        };
+        self.advance_clock(jiff::SignedDuration::from_millis(1));
+        let bug = self.bug;
+        bug.blind(&mut obs);
+        let mut decision = decide(&obs, self.clock);
+        bug.corrupt(&mut decision, &obs, self.clock);
+        let fault = self.fault.take();
+        let pass = match &decision.step {
+            Step::Status(status) => {
+                let body = json!({
+                    "metadata": {"resourceVersion": obs.release.metadata.resource_version},
+                    "status": status,
+                });
+                let call = Call {
+                    verb: Verb::Status,
+                    kind: "ExchangeRelease",
+                    name: RELEASE.into(),
+                    body,
+                };
+                self.send(vec![(None, call)], fault);
+                Pass::Acted(1)
+            }
+            Step::Requests(requests) => {
+                let calls = requests
+                    .iter()
+                    .map(|r| (Some(r.clone()), bug.call(r)))
+                    .collect();
+                self.send(calls, fault);
+                Pass::Acted(requests.len())
+            }
+            Step::Probe(targets) => {
+                self.probe(targets, fault);
+                Pass::Acted(1)
+            }
+            Step::Wait(until) => Pass::Idle(*until),
+        };
+        self.tell(&decision, pass);
+        pass
+    }
+
+    fn tell(&mut self, decision: &Decision, pass: Pass) {
+        if matches!(decision.step, Step::Status(_)) && pass == Pass::Acted(1) {
+            let words = decision
+                .notices
+                .iter()
+                .map(|n| (n.reason, n.note.clone().into()));
+            self.events.extend(words);
+        }
+    }
+
+    /// Sends a batch, and loses, doubles or refuses what the fault says.
+    fn send(&mut self, calls: Vec<(Option<Request>, Call)>, fault: Option<Fault>) {
+        if let Some(Fault::Suspended(passes)) = fault {
+            // A leader that is stopped between check and send; another one takes over.
+            self.withheld = Some((passes, calls.into_iter().map(|(_, call)| call).collect()));
+            self.crash();
+            return;
+        }
+        let (mut failed, mut refused) = (Vec::new(), false);
+        for (index, (request, call)) in calls.iter().enumerate() {
+            let (is_sent, answer) = match fault {
+                Some(fault) => fault.on(index),
+                None => (true, None),
+            };
+            let now = self.now();
+            let result = is_sent.then(|| self.api.call(call, &now));
+            let code = answer.or(match &result {
+                Some(Err(refusal)) => Some((refusal.code, refusal.message.clone())),
+                _ => None,
+            });
+            if let Some((code, message)) = code {
+                refused = true;
+                // Stale knowledge is no failure: the next observation knows better.
+                if matches!(code, 404 | 409) && call.verb != Verb::Create || call.verb == Verb::Status {
+                    continue;
+                }
+                failed.push(Failure {
+                    request: format!("{:?} {} {}", call.verb, call.kind, call.name),
+                    name: call.name.clone(),
+                    code,
+                    message,
+                });
+            } else if is_sent && let Some(Request::Flip { service, epoch, .. }) = request {
+                self.shell
+                    .flipped
+                    .insert(service.clone(), (*epoch, self.clock));
+            }
+        }
+        if matches!(fault, Some(Fault::Crash(_))) {
+            self.crash();
+            return;
+        }
+        if calls.iter().all(|(_, call)| call.verb != Verb::Status) {
+            self.shell.failures = failed;
+        }
+        if refused {
+            self.tick();
+        }
+    }
+
+    fn probe(&mut self, targets: &[ProbeTarget], fault: Option<Fault>) {
+        for target in targets {
+            let result = self.answer(target);
+            if result.is_ok() {
+                self.api.checker.probed(&target.pod_uid, &target.probe.path);
+            }
+            let key = ProbeKey::new(&target.pod_uid, &target.probe);
+            let record = ProbeRecord {
+                attempts: target.attempt,
+                last: self.clock,
+                result,
+            };
+            self.shell.probes.insert(key, record);
+        }
+        if matches!(fault, Some(Fault::Crash(_))) {
+            self.crash();
+        }
+    }
+
+    fn answer(&self, target: &ProbeTarget) -> Result<(), String> {
+        let pod = self
+            .api
+            .get("Pod", &target.pod)
+            .ok_or("the pod is gone".to_owned())?;
+        let image = pod["spec"]["containers"][0]["image"]
+            .as_str()
+            .unwrap_or_default();
+        let version = self
+            .answers
+            .get(image)
+            .map_or_else(|| image.rsplit(':').next().unwrap_or_default(), |v| v);
+        let answer = Answer {
+            status: 200,
+            body: json!({ "version": version }).to_string().into_bytes(),
+        };
+        judge(&target.probe.expect, &answer)
+    }
+
+    /// The process dies, and starts anew with nothing but what stands in the cluster.
+    pub fn crash(&mut self) {
+        self.shell = Shell::default();
+        self.advance_clock(jiff::SignedDuration::from_secs(2));
+        self.tick();
+    }
+}
+
+/// A request of the engine as it goes over the wire.
+pub fn call(request: &Request) -> Call {
+    let pinned = |target: &Target, mut body: Value| {
+        body["metadata"]["uid"] = target.uid.clone().into();
+        body["metadata"]["resourceVersion"] = target.resource_version.clone().into();
+        body
+    };
+    let (verb, body) = match request {
+        Request::Create(child) => (Verb::Create, child.manifest.clone()),
+        Request::Apply { target, child } => (Verb::Apply, pinned(target, child.manifest.clone())),
+        Request::Stamp { target, epoch } => {
+            let stamp = json!({"metadata": {"annotations": {names::EPOCH: epoch.to_string()}}});
+            (Verb::Merge, pinned(target, stamp))
+        }
+        Request::Flip { patch, .. } => (Verb::Merge, patch.clone()),
+        Request::Delete(target) => (Verb::Delete, pinned(target, json!({}))),
+    };
+    Call {
+        verb,
+        kind: request.kind().as_str(),
+        name: request.name().to_owned(),
+        body,
+    }
+}

@@ -1,0 +1,146 @@
+//! Given, when, then: a story as a list of operations, so that it can be continued from any point.
+
+use super::shell::Pass;
+use super::world::World;
+
+#[derive(Clone, Copy)]
+pub enum Op {
+    /// Someone does something.
+    Act(fn(&mut World)),
+    /// Until nothing moves.
+    Settle,
+    /// Until this phase.
+    Until(&'static str),
+    /// Seconds go by.
+    Clock(i64),
+    /// What must be so, in an undisturbed run.
+    Check(&'static str, fn(&World)),
+}
+
+#[derive(Clone)]
+pub struct Story {
+    pub name: &'static str,
+    pub world: World,
+    pub ops: Vec<Op>,
+}
+
+impl Story {
+    pub fn given(name: &'static str, world: World) -> Self {
+        Self {
+            name,
+            world,
+            ops: Vec::new(),
+        }
+    }
+
+    /// Someone does something.
+    pub fn when(mut self, act: fn(&mut World)) -> Self {
+        self.ops.push(Op::Act(act));
+        self
+    }
+
+    /// The same, as soon as the release is in this phase.
+    pub fn during(mut self, phase: &'static str, act: fn(&mut World)) -> Self {
+        self.ops.extend([Op::Until(phase), Op::Act(act)]);
+        self
+    }
+
+    /// Everything settles and seconds go by.
+    pub fn after(mut self, seconds: i64) -> Self {
+        self.ops.extend([Op::Settle, Op::Clock(seconds)]);
+        self
+    }
+
+    /// Everything settles and this is so.
+    pub fn then(mut self, what: &'static str, check: fn(&World)) -> Self {
+        self.ops.extend([Op::Settle, Op::Check(what, check)]);
+        self
+    }
+
+    /// Carries the story on from an operation to its end.
+    pub fn play(&self, world: &mut World, from: usize, checks: bool) {
+        for (index, op) in self.ops.iter().enumerate().skip(from) {
+            world.op = index;
+            match op {
+                Op::Act(act) => act(world),
+                Op::Settle => world.settle(),
+                Op::Until(phase) => world.until(phase),
+                Op::Clock(seconds) => {
+                    world.advance_clock(jiff::SignedDuration::from_secs(*seconds));
+                }
+                Op::Check(what, check) if checks => {
+                    let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                        check(world);
+                    }));
+                    assert!(told.is_ok(), "{}: not so: {what}\n{}", self.name, world.told());
+                }
+                Op::Check(..) => {}
+            }
+        }
+        world.settle();
+    }
+
+    /// The undisturbed run: all that is told must be so, and no invariant is broken.
+    pub fn run(&self) -> World {
+        let mut world = self.world.clone();
+        self.play(&mut world, 0, true);
+        let violations = &world.api.checker.violations;
+        assert!(
+            violations.is_empty(),
+            "{}: {violations:#?}\n{}",
+            self.name,
+            world.told()
+        );
+        world
+    }
+}
+
+#[derive(Clone)]
+/// A point at which a fault can strike: the world before a pass, the operation it belongs to, and
+/// how many requests it sends.
+pub struct Point {
+    pub world: World,
+    pub op: usize,
+    pub requests: usize,
+}
+
+impl Story {
+    /// The undisturbed end, and every point at which something was sent on the way there.
+    pub fn points(&self) -> (World, Vec<Point>) {
+        let mut world = self.world.clone();
+        world.keeps_past = true;
+        world.tape = Some(Vec::new());
+        self.play(&mut world, 0, false);
+        let tape = world.tape.take().unwrap_or_default();
+        (world, tape)
+    }
+}
+
+impl World {
+    /// One pass; what it was before goes onto the tape, if there is one.
+    pub fn taped(&mut self) -> Pass {
+        let Some(mut tape) = self.tape.take() else {
+            return self.pass();
+        };
+        let world = self.clone();
+        let pass = self.pass();
+        if let Pass::Acted(requests) = pass {
+            let op = self.op;
+            tape.push(Point {
+                world,
+                op,
+                requests,
+            });
+        }
+        self.tape = Some(tape);
+        pass
+    }
+
+    /// For people: where the release is and what was done last.
+    pub fn told(&self) -> String {
+        let last = self.api.log.iter().rev().take(40).rev();
+        let log: Vec<&str> = last.map(AsRef::as_ref).collect();
+        let status = serde_json::to_string_pretty(&self.status()).unwrap();
+        format!("{}\n{status}\nevents: {:#?}", log.join("\n"), self.events)
+    }
+}

@@ -1,0 +1,272 @@
+//! API, cluster, operator and clock together, and what people do to them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use changeover_crds::ExchangeReleaseStatus;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::api::{Api, Call, name_of, uid_of};
+use super::bugs::Bug;
+use super::cluster::{Cluster, Fate};
+use super::faults::Fault;
+use super::shell::{Cache, Pass, Shell};
+use super::story::Point;
+
+pub const RELEASE: &str = "shop";
+/// Nothing takes this many passes, unless it goes round in circles.
+const ENDLESS: usize = 3000;
+/// States that a stale read may show.
+const PAST: usize = 12;
+
+#[derive(Clone)]
+pub struct World {
+    pub api: Api,
+    pub cluster: Cluster,
+    pub clock: Timestamp,
+    pub shell: Shell,
+    pub cache: Cache,
+    /// Armed for the next pass.
+    pub fault: Option<Fault>,
+    /// Requests in the hands of a stopped process, sent when so many passes are over.
+    pub withheld: Option<(u32, Vec<Call>)>,
+    pub past: VecDeque<Arc<Api>>,
+    /// The version that an image answers, where it is not its tag.
+    pub answers: BTreeMap<String, String>,
+    pub events: Vec<(&'static str, Arc<str>)>,
+    pub transitions: BTreeSet<(String, String)>,
+    pub bug: Bug,
+    /// Whether each pass first keeps what a stale read may show.
+    pub keeps_past: bool,
+    /// Where a fault could have struck, if someone wants to know.
+    pub tape: Option<Vec<Point>>,
+    /// The operation of the story that goes on.
+    pub op: usize,
+}
+
+impl World {
+    /// An empty cluster with one release in it.
+    pub fn new(spec: Value) -> Self {
+        let mut world = Self {
+            api: Api::default(),
+            cluster: Cluster::default(),
+            clock: "2026-01-01T00:00:00Z".parse().unwrap(),
+            shell: Shell::default(),
+            cache: Cache::default(),
+            fault: None,
+            withheld: None,
+            past: VecDeque::new(),
+            answers: BTreeMap::new(),
+            events: Vec::new(),
+            transitions: BTreeSet::new(),
+            bug: Bug::None,
+            keeps_past: false,
+            tape: None,
+            op: 0,
+        };
+        world.create_release(spec);
+        world
+    }
+
+    pub fn create_release(&mut self, spec: Value) {
+        let release = json!({"apiVersion": "changeover.dev/v1alpha1", "spec": spec,
+            "metadata": {"namespace": "shop"}});
+        let now = self.now();
+        let key = ("ExchangeRelease", RELEASE.to_owned());
+        self.api.create(key, release, &now).unwrap();
+    }
+
+    /// `kubectl apply` of another spec.
+    pub fn apply(&mut self, spec: Value) {
+        self.api
+            .edit("ExchangeRelease", RELEASE, |r| r["spec"] = spec);
+    }
+
+    /// `kubectl delete` of a child, or of anything.
+    pub fn delete(&mut self, kind: &'static str, name: &str) {
+        let key = (kind, name.to_owned());
+        assert!(self.api.get(kind, name).is_some(), "{key:?} is not there");
+        self.api.remove(&key);
+    }
+
+    pub fn edit(&mut self, kind: &'static str, name: &str, change: impl FnOnce(&mut Value)) {
+        self.api.checker.edited(kind, name);
+        self.api.edit(kind, name, change);
+    }
+
+    pub fn fate(&mut self, image: &str, fate: Fate) {
+        self.cluster.fates.insert(image.to_owned(), fate);
+    }
+
+    /// Pods of a colour lose their readiness.
+    pub fn break_pods(&mut self, colour: &str) {
+        let is_in = |p: &&Value| p["metadata"]["labels"]["changeover.dev/colour"] == colour;
+        let uids: Vec<String> = self.api.list("Pod").filter(is_in).map(uid_of).collect();
+        self.cluster.broken.extend(uids);
+        self.tick();
+        self.tick();
+    }
+
+    /// `kubectl delete pod` of one pod: it ends with its grace period.
+    pub fn delete_a_pod(&mut self, service: &str, colour: &str) {
+        let prefix = format!("{RELEASE}-{service}-{colour}-");
+        let mut names = self.api.list("Pod").map(name_of);
+        let name = names.find(|n| n.starts_with(&prefix));
+        drop(names);
+        if let Some(name) = name {
+            let now = self.now();
+            self.edit("Pod", &name, |p| {
+                p["metadata"]["deletionTimestamp"] = now.into();
+            });
+        }
+    }
+
+    pub fn name_of(object: &Value) -> String {
+        name_of(object)
+    }
+
+    pub fn heal_pods(&mut self) {
+        self.cluster.broken.clear();
+        self.cluster.fates.clear();
+    }
+
+    pub fn now(&self) -> String {
+        format!("{:.6}", self.clock)
+    }
+
+    pub fn advance_clock(&mut self, by: SignedDuration) {
+        self.clock = self.clock.checked_add(by).unwrap();
+    }
+
+    pub fn tick(&mut self) -> bool {
+        self.advance_clock(SignedDuration::from_millis(500));
+        let now = self.now();
+        self.cluster.tick(&mut self.api, &now)
+    }
+
+    pub fn status(&self) -> ExchangeReleaseStatus {
+        let status = &self.raw("ExchangeRelease", RELEASE)["status"];
+        serde_json::from_value(status.clone()).unwrap_or_default()
+    }
+
+    pub fn raw(&self, kind: &'static str, name: &str) -> &Value {
+        static NOTHING: Value = Value::Null;
+        self.api.get(kind, name).unwrap_or(&NOTHING)
+    }
+
+    pub fn phase(&self) -> String {
+        let status = &self.raw("ExchangeRelease", RELEASE)["status"];
+        status["phase"].as_str().unwrap_or("None").to_owned()
+    }
+
+    /// Reason and message of a condition, if it is true.
+    pub fn condition(&self, type_: &str) -> Option<(String, String)> {
+        let status = self.status();
+        let condition = status
+            .conditions
+            .into_iter()
+            .find(|c| c.type_ == type_ && c.status == "True")?;
+        Some((condition.reason, condition.message))
+    }
+
+    /// One pass, with what goes on beside it.
+    pub fn step(&mut self) -> Pass {
+        if self.keeps_past {
+            if self.past.len() == PAST {
+                self.past.pop_front();
+            }
+            let mut past = self.api.clone();
+            past.log.clear();
+            self.past.push_back(Arc::new(past));
+        }
+        let from = self.phase();
+        let pass = self.taped();
+        let to = self.phase();
+        if from != to {
+            self.transitions.insert((from, to));
+        }
+        self.deliver(false);
+        pass
+    }
+
+    /// Sends what a stopped process still had in hand, when its time has come.
+    fn deliver(&mut self, at_once: bool) {
+        if let Some((left, _)) = &mut self.withheld {
+            *left = left.saturating_sub(1);
+            if *left > 0 && !at_once {
+                return;
+            }
+        }
+        for call in self.withheld.take().map(|(_, c)| c).into_iter().flatten() {
+            let now = self.now();
+            // Refused or not: nobody is left to hear the answer.
+            let _ = self.api.call(&call, &now);
+        }
+    }
+
+    /// Runs until nothing moves. A state that only waits for its deadline gets it if it is `moving`:
+    /// windows in which people may act are not waited for.
+    pub fn settle(&mut self) {
+        for _ in 0..ENDLESS {
+            match self.step() {
+                Pass::Acted(_) => continue,
+                Pass::Idle(_) if self.tick() => continue,
+                Pass::Idle(Some(until)) if self.is_moving() => self.clock = until.max(self.clock),
+                Pass::Idle(_) if self.withheld.is_some() => self.deliver(true),
+                Pass::Idle(_) => return self.settled(),
+            }
+        }
+        self.api.checker.violation(format!(
+            "I10 bounded: still going after {ENDLESS} passes in {}",
+            self.phase()
+        ));
+    }
+
+    fn is_moving(&self) -> bool {
+        let phase = self.phase();
+        ["Preparing", "Verifying", "Switching"].contains(&phase.as_str())
+    }
+
+    fn settled(&mut self) {
+        let mut checker = std::mem::take(&mut self.api.checker);
+        checker.settled(&self.api);
+        self.api.checker = checker;
+        let version = self.api.version;
+        for _ in 0..3 {
+            let pass = self.step();
+            self.tick();
+            self.advance_clock(SignedDuration::from_millis(700));
+            if pass != Pass::Idle(None) && !matches!(pass, Pass::Idle(Some(_)))
+                || self.api.version != version
+            {
+                self.api
+                    .checker
+                    .violation(format!("I8 still: {pass:?} although settled"));
+                return;
+            }
+        }
+    }
+
+    /// Runs until a phase is reached, or nothing moves.
+    pub fn until(&mut self, phase: &str) {
+        for _ in 0..ENDLESS {
+            if self.phase() == phase {
+                return;
+            }
+            match self.step() {
+                Pass::Acted(_) => {}
+                Pass::Idle(_) if self.tick() => {}
+                Pass::Idle(Some(until)) if self.is_moving() => self.clock = until.max(self.clock),
+                Pass::Idle(_) => return,
+            }
+        }
+    }
+
+    /// Time goes by, with nothing from outside.
+    pub fn wait(&mut self, seconds: i64) {
+        self.settle();
+        self.advance_clock(SignedDuration::from_secs(seconds));
+        self.settle();
+    }
+}

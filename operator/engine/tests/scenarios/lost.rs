@@ -1,0 +1,96 @@
+//! The status is gone: a restore, a replace.
+
+use serde_json::Value;
+
+use crate::model::{Story, World, exchange, live, warm};
+
+use super::stories;
+
+stories!(
+    status_lost_while_live,
+    status_lost_while_warm,
+    status_lost_while_preparing,
+    status_lost_in_the_middle_of_the_flip,
+    status_lost_with_one_colour_gone,
+    status_lost_in_the_first_switch,
+);
+
+fn lose(w: &mut World) {
+    w.edit("ExchangeRelease", "shop", |r| r["status"] = Value::Null);
+}
+
+fn status_lost_while_live() -> Story {
+    Story::given("status lost while live", live())
+        .when(lose)
+        .then("live is what the selectors say", |w| {
+            assert_eq!((w.phase().as_str(), w.status().live.unwrap().version.as_str()), ("Live", "1"));
+            assert_eq!((w.status().switch.unwrap().epoch, w.cluster.made()), (2, 5));
+        })
+}
+
+fn status_lost_while_warm() -> Story {
+    Story::given("status lost while warm", warm())
+        .when(lose)
+        .then("live is what the selectors say", |w| {
+            assert_eq!((w.phase().as_str(), w.status().live.unwrap().version.as_str()), ("Live", "2"));
+            assert!(w.raw("Deployment", "shop-user-blue").is_null(), "nothing says it is kept");
+        })
+}
+
+fn status_lost_while_preparing() -> Story {
+    Story::given("status lost while preparing", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Preparing", |w| {
+            w.step();
+            w.step();
+            lose(w);
+        })
+        .then("the release goes on", |w| {
+            assert_eq!((w.phase().as_str(), w.status().live.unwrap().version.as_str()), ("Warm", "2"));
+            assert_eq!(w.cluster.made(), 10);
+        })
+}
+
+/// The first of three Services points to green.
+fn split(w: &mut World) {
+    w.step();
+    let selector = w.raw("Service", "shop-user-green")["spec"]["selector"].clone();
+    w.edit("Service", "shop-user", |s| s["spec"]["selector"] = selector);
+    lose(w);
+}
+
+fn status_lost_in_the_middle_of_the_flip() -> Story {
+    Story::given("status lost in the middle of the flip", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Switching", split)
+        .then("the split is joined, and the release done", |w| {
+            assert_eq!((w.phase().as_str(), w.status().live.unwrap().version.as_str()), ("Warm", "2"));
+            assert!(w.events.iter().any(|(reason, _)| *reason == "StatusRebuilt"));
+        })
+}
+
+fn status_lost_with_one_colour_gone() -> Story {
+    Story::given("status lost with one colour gone", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Switching", |w| {
+            w.break_pods("blue");
+            split(w);
+        })
+        .then("it is joined on the colour that can serve", |w| {
+            assert_eq!(w.status().live.unwrap().colour.as_str(), "green");
+        })
+}
+
+fn status_lost_in_the_first_switch() -> Story {
+    Story::given("status lost in the first switch", World::new(exchange("1")))
+        .during("Switching", |w| {
+            w.step();
+            w.step();
+            w.delete("Service", "shop-trade");
+            lose(w);
+        })
+        .then("it is live", |w| {
+            assert_eq!((w.phase().as_str(), w.status().live.unwrap().version.as_str()), ("Live", "1"));
+            assert!(!w.raw("Service", "shop-trade").is_null());
+        })
+}

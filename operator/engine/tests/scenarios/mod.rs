@@ -1,0 +1,45 @@
+//! Stories of releases. Each is a test, and each is run again under every fault.
+
+use crate::model::Story;
+
+mod children;
+mod commands;
+mod install;
+mod lost;
+mod refuse;
+mod release;
+mod supersede;
+mod switch;
+
+/// Makes every story a test, and lists them for the sweep.
+macro_rules! stories {
+    ($($name:ident),* $(,)?) => {
+        /// The stories of this file.
+        pub fn all() -> Vec<$crate::model::Story> {
+            vec![$($name()),*]
+        }
+
+        mod test {
+            $(#[test]
+            fn $name() {
+                super::$name().run();
+            })*
+        }
+    };
+}
+pub(crate) use stories;
+
+/// Every story.
+pub fn all() -> Vec<Story> {
+    [
+        install::all(),
+        release::all(),
+        refuse::all(),
+        supersede::all(),
+        switch::all(),
+        children::all(),
+        commands::all(),
+        lost::all(),
+    ]
+    .concat()
+}

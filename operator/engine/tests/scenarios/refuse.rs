@@ -1,0 +1,175 @@
+//! Candidates that clients never see.
+
+use crate::model::{Fate, Story, World, exchange, live, spec};
+
+use super::stories;
+
+stories!(
+    broken_probe,
+    missing_image,
+    quota,
+    crash,
+    no_node,
+    never_ready,
+    rejected_is_not_tried_again,
+    retry_of_a_rejected_version,
+    revert_after_a_rejection,
+    fix_after_a_rejection,
+    invalid_spec,
+    invalid_spec_while_preparing,
+);
+
+/// Version 2 answers as if it were 1.
+fn broken() -> World {
+    let mut world = live();
+    world.answers.insert("trade:2".into(), "1".into());
+    world
+}
+
+fn is_untouched(w: &World) {
+    let status = w.status();
+    assert_eq!(w.phase(), "Rejected");
+    assert_eq!(status.live.unwrap().version, "1");
+    assert_eq!(status.switch.unwrap().epoch, 1);
+    for service in ["shop-user", "shop-trade", "shop-notification"] {
+        let selector = &w.raw("Service", service)["spec"]["selector"];
+        assert_eq!(selector["changeover.dev/colour"], "blue");
+    }
+}
+
+fn broken_probe() -> Story {
+    Story::given("broken probe", broken())
+        .when(|w| w.apply(exchange("2")))
+        .then("it is rejected: service, pod, expectation, answer", |w| {
+            is_untouched(w);
+            let rejected = w.status().rejected.unwrap();
+            assert_eq!(rejected.reason, "SmokeProbeFailed");
+            let expected = r#"GET /version: expected $.version to be "2", got "1" (3 attempts)"#;
+            assert!(rejected.message.starts_with("trade: pod shop-trade-green-"), "{rejected:?}");
+            assert!(rejected.message.ends_with(expected), "{rejected:?}");
+            let (reason, message) = w.condition("Stalled").unwrap();
+            assert_eq!(reason, "SmokeProbeFailed");
+            assert!(message.contains("1 stays live"), "{message}");
+            assert!(w.condition("Ready").is_none());
+            assert!(!w.raw("Deployment", "shop-trade-green").is_null(), "kept for its logs");
+        })
+        .after(601)
+        .then("and collected after keepFailed", |w| {
+            is_untouched(w);
+            assert!(w.raw("Deployment", "shop-trade-green").is_null());
+        })
+}
+
+fn failing(name: &'static str, fate: Fate) -> Story {
+    let mut world = live();
+    world.fate("user:2", fate);
+    Story::given(name, world).when(|w| w.apply(exchange("2")))
+}
+
+fn says(w: &World, words: &str) {
+    is_untouched(w);
+    let rejected = w.status().rejected.unwrap();
+    assert_eq!(rejected.reason, "ProgressDeadlineExceeded");
+    let message = rejected.message;
+    assert!(message.contains(words) && message.contains("user: 0 of 2 pods ready"), "{message}");
+}
+
+fn missing_image() -> Story {
+    failing("missing image", Fate::ImageMissing)
+        .then("the message says so", |w| says(w, "ImagePullBackOff: Back-off pulling image"))
+}
+
+fn quota() -> Story {
+    failing("quota", Fate::Quota)
+        .then("the message says so", |w| says(w, "Deployment shop-user-green: pods is forbidden: exceeded quota"))
+}
+
+fn crash() -> Story {
+    failing("crash", Fate::Crashes("no DATABASE_URL"))
+        .then("the message says so", |w| says(w, "exited with code 1, 4 restarts: no DATABASE_URL"))
+}
+
+fn no_node() -> Story {
+    failing("no node", Fate::Unschedulable)
+        .then("the message says so", |w| says(w, "not scheduled: 0/1 nodes are available"))
+}
+
+fn never_ready() -> Story {
+    failing("never ready", Fate::NeverReady)
+        .then("the message says so", |w| says(w, "its readiness probe does not pass yet"))
+}
+
+fn rejected_is_not_tried_again() -> Story {
+    Story::given("rejected is not tried again", broken())
+        .when(|w| w.apply(exchange("2")))
+        .after(601)
+        .when(|w| {
+            w.answers.clear();
+            w.apply(spec("2", |s| s["rollbackWindow"] = "1h".into()));
+        })
+        .then("a changed window makes no new revision", is_untouched)
+}
+
+fn retry_of_a_rejected_version() -> Story {
+    Story::given("retry of a rejected version", broken())
+        .when(|w| w.apply(exchange("2")))
+        .then("it is rejected", is_untouched)
+        .when(|w| {
+            w.answers.clear();
+            w.edit("ExchangeRelease", "shop", |r| {
+                r["metadata"]["annotations"]["changeover.dev/retry"] = "once more".into();
+            });
+        })
+        .then("it is live", |w| {
+            assert_eq!(w.status().live.unwrap().version, "2");
+            assert_eq!(w.status().handled_retry.as_deref(), Some("once more"));
+            assert!(w.status().rejected.is_none());
+        })
+}
+
+fn revert_after_a_rejection() -> Story {
+    Story::given("revert after a rejection", broken())
+        .when(|w| w.apply(exchange("2")))
+        .then("it is rejected", is_untouched)
+        .when(|w| w.apply(exchange("1")))
+        .then("it is forgotten", |w| {
+            assert_eq!(w.phase(), "Live");
+            assert!(w.status().rejected.is_none() && w.condition("Stalled").is_none());
+            assert!(w.raw("Deployment", "shop-user-green").is_null());
+        })
+}
+
+fn fix_after_a_rejection() -> Story {
+    Story::given("fix after a rejection", broken())
+        .when(|w| w.apply(exchange("2")))
+        .then("it is rejected", is_untouched)
+        .when(|w| w.apply(exchange("2.1")))
+        .then("the fix is live", |w| assert_eq!(w.status().live.unwrap().version, "2.1"))
+}
+
+fn collide(w: &mut World) {
+    w.apply(spec("2", |s| s["services"][1]["config"]["USER_URL"] = "http://elsewhere".into()));
+}
+
+fn is_stalled(w: &World) {
+    let (reason, message) = w.condition("Stalled").unwrap();
+    assert_eq!(reason, "InvalidSpec");
+    assert!(message.contains("service trade: USER_URL is set by the operator"), "{message}");
+    assert_eq!(w.status().live.unwrap().version, "1");
+    assert!(w.raw("Deployment", "shop-user-green").is_null());
+}
+
+fn invalid_spec() -> Story {
+    Story::given("invalid spec", live()).when(collide).then("it says what to change", is_stalled)
+}
+
+fn invalid_spec_while_preparing() -> Story {
+    Story::given("invalid spec while preparing", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Preparing", |w| {
+            w.step();
+            w.tick();
+            collide(w);
+        })
+        .then("the candidate is given up, and it says what to change", is_stalled)
+}

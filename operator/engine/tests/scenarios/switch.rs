@@ -1,0 +1,175 @@
+//! What can happen while the Services move.
+
+use crate::model::{Fate, Story, World, exchange, live, spec};
+
+use super::stories;
+
+stories!(
+    target_loses_its_pods,
+    target_loses_its_pods_before_the_first_flip,
+    neither_colour_can_serve,
+    slices_do_not_follow,
+    pod_joins_during_the_switch,
+    added_service_goes_back,
+    rolled_back_version_is_not_tried_again,
+    live_service_deleted_during_the_switch,
+    selector_edited_during_the_switch,
+);
+
+/// Version 2 is on its way; one request batch of the switch (the stamps) is out.
+fn switching(name: &'static str, act: fn(&mut World)) -> Story {
+    Story::given(name, live()).when(|w| w.apply(exchange("2"))).during("Switching", act)
+}
+
+fn rolled_back(w: &World) {
+    let status = w.status();
+    assert_eq!((w.phase().as_str(), status.live.unwrap().version.as_str()), ("RolledBack", "1"));
+    assert_eq!(status.switch.unwrap().epoch, 3);
+    assert!(status.rejected.is_some());
+    for service in ["shop-user", "shop-trade", "shop-notification"] {
+        let selector = &w.raw("Service", service)["spec"]["selector"];
+        assert_eq!(selector["changeover.dev/colour"], "blue");
+    }
+}
+
+fn target_loses_its_pods() -> Story {
+    switching("target loses its pods", |w| {
+        w.step();
+        w.step();
+        w.break_pods("green");
+    })
+    .then("clients are back on the old colour", |w| {
+        rolled_back(w);
+        assert_eq!(w.status().rejected.unwrap().reason, "TargetCannotServe");
+        assert!(w.condition("Stalled").unwrap().1.contains("lost its pods during the switch"));
+    })
+    .after(601)
+    .then("the failed colour is collected", |w| {
+        rolled_back(w);
+        assert!(w.raw("Deployment", "shop-user-green").is_null());
+    })
+}
+
+fn target_loses_its_pods_before_the_first_flip() -> Story {
+    switching("target loses its pods before the first flip", |w| w.break_pods("green"))
+        .then("clients stay", rolled_back)
+}
+
+fn neither_colour_can_serve() -> Story {
+    switching("neither colour can serve", |w| {
+        w.step();
+        w.step();
+        w.break_pods("green");
+        w.break_pods("blue");
+    })
+    .then("it holds and says so", |w| {
+        let (reason, message) = w.condition("Stalled").unwrap();
+        assert_eq!((w.phase().as_str(), reason.as_str()), ("RollingBack", "OldColourCannotServe"));
+        assert!(message.contains("user: 0 of 2 pods ready"), "{message}");
+    })
+    .when(|w| {
+        w.heal_pods();
+        w.tick();
+    })
+    .then("and goes back as soon as it can", rolled_back)
+}
+
+fn slices_do_not_follow() -> Story {
+    switching("slices do not follow", |w| {
+        w.step();
+        w.step();
+        w.tick();
+        w.fate("notification:2", Fate::NeverReady);
+        w.tick();
+        w.tick();
+    })
+    .during("RollingBack", |w| w.cluster.frozen = true)
+        .then("it waits", |w| {
+            assert_eq!(w.phase(), "RollingBack");
+            assert_eq!(w.status().rejected.unwrap().reason, "TargetCannotServe");
+        })
+        .after(31)
+        .then("it says that it is late", |w| {
+            assert_eq!(w.condition("Stalled").unwrap().0, "RollbackLate");
+        })
+        .when(|w| w.cluster.frozen = false)
+        .then("it gets there", rolled_back)
+}
+
+fn pod_joins_during_the_switch() -> Story {
+    switching("pod joins during the switch", |w| {
+        w.delete_a_pod("user", "green");
+        for _ in 0..4 {
+            w.tick();
+        }
+    })
+    .then("it is probed before clients see it", |w| {
+        assert_eq!(w.phase(), "Warm");
+        assert_eq!(w.status().verdict.unwrap().pods.len(), 5);
+    })
+}
+
+fn added_service_goes_back() -> Story {
+    Story::given("added service goes back", live())
+        .when(|w| {
+            w.apply(spec("2", |s| {
+                let mut added = s["services"][0].clone();
+                added["name"] = "ledger".into();
+                s["services"].as_array_mut().unwrap().push(added);
+            }));
+        })
+        .during("Switching", |w| {
+            w.step();
+            w.step();
+            w.break_pods("green");
+        })
+        .then("the old services are back", rolled_back)
+        .after(601)
+        .then("the added one is gone", |w| {
+            assert!(w.raw("Service", "shop-ledger").is_null());
+            assert!(w.raw("Deployment", "shop-ledger-green").is_null());
+        })
+}
+
+fn rolled_back_version_is_not_tried_again() -> Story {
+    switching("rolled back version is not tried again", |w| {
+        w.step();
+        w.fate("trade:2", Fate::NeverReady);
+        w.tick();
+        w.tick();
+    })
+    .then("it is back", rolled_back)
+    .after(601)
+    .when(World::heal_pods)
+    .then("and stays there", rolled_back)
+    .when(|w| w.apply(exchange("3")))
+    .then("until the spec names another", |w| {
+        assert_eq!(w.status().live.unwrap().version, "3");
+    })
+}
+
+fn live_service_deleted_during_the_switch() -> Story {
+    switching("live Service deleted during the switch", |w| {
+        w.step();
+        w.delete("Service", "shop-trade");
+    })
+    .then("it has its address again", |w| {
+        assert_eq!(w.status().live.unwrap().version, "2");
+        let recorded = &w.status().switch.unwrap().services[1].cluster_ip;
+        let address = w.raw("Service", "shop-trade")["spec"]["clusterIP"].as_str();
+        assert_eq!(recorded.as_deref(), address);
+        assert_eq!(live().raw("Service", "shop-trade")["spec"]["clusterIP"].as_str(), address);
+    })
+}
+
+fn selector_edited_during_the_switch() -> Story {
+    switching("selector edited during the switch", |w| {
+        w.step();
+        w.step();
+        let old = live().raw("Service", "shop-user")["spec"]["selector"].clone();
+        w.edit("Service", "shop-user", |s| s["spec"]["selector"] = old);
+    })
+    .then("all Services are on the new colour", |w| {
+        assert_eq!(w.phase(), "Warm");
+    })
+}
