@@ -1,5 +1,7 @@
 //! The command as the tests and the demo use it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::process::Stdio;

@@ -115,7 +115,7 @@ async fn a_server_that_closes_connections_politely_loses_nothing() {
     let exchange = Exchange::start(|_| Reply::Close).await;
     let mut plan = plan(&exchange.url).await;
     plan.traders = 2;
-    plan.shares.fresh = 0.0;
+    (plan.shares.fresh, plan.shares.pooled, plan.shares.traders) = (0.0, 1.0, 1.0);
     let total = run(&plan).await.total;
     assert_eq!((total.sent, total.ok, total.lost), (100, 100, 0));
     assert!(

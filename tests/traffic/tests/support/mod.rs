@@ -1,5 +1,6 @@
 //! A stand-in for the exchange on loopback, whose answers the test decides.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
 use std::collections::HashMap;
