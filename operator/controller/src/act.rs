@@ -54,7 +54,7 @@ pub async fn carry_out(ctx: &Context, namespace: &str, requests: &[Request]) -> 
                         request: format!("{verb} {kind} {name}"),
                         name: name.to_owned(),
                         code: error.code(),
-                        message: error.message(),
+                        message: error.to_string(),
                     });
                 }
                 outcome.progress |= is_stale;

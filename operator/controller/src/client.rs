@@ -13,7 +13,7 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Error)]
 pub enum CallError {
     /// It answered with an error, or could not be reached.
-    #[error("API server: {0}")]
+    #[error("{}", said(.0))]
     Api(#[from] kube::Error),
     /// It did not answer in time.
     #[error("API server gave no answer within {CALL_TIMEOUT:?}")]
@@ -29,14 +29,6 @@ impl CallError {
         }
     }
 
-    /// What the API server said.
-    pub fn message(&self) -> String {
-        match self {
-            Self::Api(kube::Error::Api(status)) => status.message.clone(),
-            other => other.to_string(),
-        }
-    }
-
     /// The stable word of the answer, for metrics.
     pub fn reason(&self) -> &'static str {
         match self.code() {
@@ -49,6 +41,14 @@ impl CallError {
             500.. => "server_error",
             _ => "refused",
         }
+    }
+}
+
+/// What the API server said, without the whole answer around it.
+fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => format!("the API server cannot be reached: {other}"),
     }
 }
 

@@ -78,7 +78,7 @@ async fn drive(release: &ExchangeRelease, ctx: &Context) -> Result<Action, Error
                 } else {
                     ctx.memory.note(&uid, |notes| notes.phase = status.phase);
                     tell::figures(ctx, seen.release.status.as_ref(), status);
-                    tell::events(ctx, &seen.release, &decision.notices).await;
+                    tell::events(ctx, &seen.release, &decision.notices);
                     None
                 }
             }

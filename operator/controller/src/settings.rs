@@ -48,6 +48,8 @@ impl Settings {
         tracing_subscriber::fmt()
             .json()
             .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
             .with_env_filter(filter)
             .init();
     }

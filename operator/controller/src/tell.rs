@@ -13,9 +13,10 @@ use crate::context::Context;
 /// Most bytes the API server takes in an Event's note.
 const NOTE_LIMIT: usize = 1024;
 
-/// Creates an Event for each notice. Each is an object of its own: kube's recorder counts repeats by
-/// reason alone, and a second rejection with another cause must not vanish in a counter.
-pub async fn events(ctx: &Context, release: &ExchangeRelease, notices: &[Notice]) {
+/// Creates an Event for each notice, beside the release: a switch does not wait for its own news. Each
+/// is an object of its own: kube's recorder counts repeats by reason alone, and a second rejection with
+/// another cause must not vanish in a counter.
+pub fn events(ctx: &Context, release: &ExchangeRelease, notices: &[Notice]) {
     let namespace = release.namespace().unwrap_or_default();
     let api: Api<Event> = Api::namespaced(ctx.client.clone(), &namespace);
     for notice in notices {
@@ -27,10 +28,12 @@ pub async fn events(ctx: &Context, release: &ExchangeRelease, notices: &[Notice]
             note,
             "event"
         );
-        let event = event(ctx, release, notice);
-        if let Err(error) = bounded(api.create(&PostParams::default(), &event)).await {
-            tracing::warn!(%error, reason, "the Event could not be written");
-        }
+        let (api, event) = (api.clone(), event(ctx, release, notice));
+        tokio::spawn(async move {
+            if let Err(error) = bounded(api.create(&PostParams::default(), &event)).await {
+                tracing::warn!(%error, reason, "the Event could not be written");
+            }
+        });
     }
 }
 
@@ -41,7 +44,7 @@ fn event(ctx: &Context, release: &ExchangeRelease, notice: &Notice) -> Event {
     }
     Event {
         metadata: ObjectMeta {
-            generate_name: Some(format!("{}.", release.name_any())),
+            generate_name: Some(format!("{}-", release.name_any())),
             namespace: release.namespace(),
             ..ObjectMeta::default()
         },
