@@ -105,6 +105,7 @@ mod tests {
             pod: "user-1".into(),
             ip: ip.into(),
             port: 8080,
+            attempt: 1,
             probe: serde_json::from_value(serde_json::json!({ "path": path })).unwrap(),
         }
     }

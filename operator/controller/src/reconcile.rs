@@ -121,15 +121,10 @@ async fn probe(ctx: &Context, uid: &str, targets: &[ProbeTarget]) {
     ctx.memory.note(uid, |notes| {
         for (target, result, last) in results {
             let key = ProbeKey::new(&target.pod_uid, &target.probe);
-            let attempts = notes
-                .probes
-                .get(&key)
-                .map_or(0, |r| r.attempts)
-                .saturating_add(1);
             notes.probes.insert(
                 key,
                 ProbeRecord {
-                    attempts,
+                    attempts: target.attempt,
                     last,
                     result,
                 },
