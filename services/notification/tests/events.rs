@@ -1,4 +1,9 @@
 //! The notification service as trade and its users see it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test as the tests themselves do"
+)]
 
 use anyhow::Result;
 use exchange_testkit::{Exchange, Trader};

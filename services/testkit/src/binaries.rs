@@ -30,7 +30,7 @@ pub(crate) fn binary(service: &str) -> Result<PathBuf> {
             .and_then(|file| file.modified());
         built.is_ok_and(|built| built >= changed)
     };
-    if !SERVICES.iter().all(|name| fresh(&name)) {
+    if !SERVICES.iter().all(fresh) {
         build(sources)?;
     }
     Ok(profile.join(service))

@@ -1,4 +1,9 @@
 //! How a process leaves: drain, lame duck, and what is in flight at SIGTERM.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test as the tests themselves do"
+)]
 
 use std::time::Duration;
 

@@ -1,4 +1,8 @@
 //! The user service as clients see it, over a real PostgreSQL.
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail the test as the tests themselves do"
+)]
 
 use std::time::Duration;
 
