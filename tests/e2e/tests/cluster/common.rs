@@ -1,0 +1,68 @@
+//! What the tests share.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use changeover_crds::ExchangeRelease;
+use changeover_e2e::{Lab, Load, SERVICES, Spec, Stage, flaws};
+use changeover_traffic::Report;
+use tokio::sync::{Mutex, MutexGuard};
+
+/// Longest time that a release may take on a busy machine.
+pub const RELEASE: Duration = Duration::from_secs(120);
+
+static LAB: OnceLock<Lab> = OnceLock::new();
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// The cluster, for one test at a time: traffic needs the processors, and some tests stop parts of the cluster.
+pub async fn lab() -> (&'static Lab, MutexGuard<'static, ()>) {
+    let turn = TURN.lock().await;
+    let lab = LAB.get_or_init(|| {
+        let name = std::env::var("CHANGEOVER_CLUSTER");
+        Lab::up(name.as_deref().unwrap_or("changeover-test")).unwrap()
+    });
+    (lab, turn)
+}
+
+/// A stage on which 1.0.0 is live.
+pub async fn with_first_release<'a>(lab: &'a Lab, purpose: &str) -> Stage<'a> {
+    let stage = Stage::ready(lab, purpose).await.unwrap();
+    stage.release(&version("1.0.0")).await.unwrap();
+    stage
+}
+
+pub fn version(version: &str) -> Spec {
+    Spec::version(version).unwrap()
+}
+
+/// Ends the traffic; every request must have had its one right answer.
+pub async fn finish_without_loss(load: Load) -> Report {
+    let report = load.finish().await.unwrap();
+    let flaws = flaws(&report);
+    assert!(flaws.is_empty(), "{}", flaws.join("\n"));
+    report
+}
+
+/// Every live Service selects this colour, and carries the epoch of the last switch.
+pub async fn assert_selected(stage: &Stage<'_>, release: &ExchangeRelease) {
+    let status = release.status.clone().unwrap();
+    let (live, journal) = (status.live.unwrap(), status.switch.unwrap());
+    assert!(journal.finished_at.is_some(), "{journal:?}");
+    assert_eq!(journal.to, live.colour);
+    for service in SERVICES {
+        let object = stage.live_service(service).await.unwrap();
+        let selector = object.spec.unwrap().selector.unwrap();
+        let short: String = live.revision.trim_start_matches("v1:").chars().take(10).collect();
+        for (key, value) in [
+            ("release", "exchange"),
+            ("service", service),
+            ("colour", live.colour.as_str()),
+            ("revision", &short),
+        ] {
+            assert_eq!(selector[&format!("changeover.dev/{key}")], value);
+        }
+        assert_eq!(selector.len(), 4, "{selector:?}");
+        let annotations = object.metadata.annotations.unwrap();
+        assert_eq!(annotations["changeover.dev/epoch"], journal.epoch.to_string());
+    }
+}

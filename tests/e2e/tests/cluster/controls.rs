@@ -1,0 +1,46 @@
+//! Two releases that do harm on purpose: they prove that the traffic client is not blind.
+
+use changeover_crds::Phase;
+use changeover_e2e::{Hold, Load, Spec};
+use serde_json::json;
+
+use crate::common::{RELEASE, lab, version, with_first_release};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_pods_killed_at_the_switch_show_as_losses() {
+    let (lab, _turn) = lab().await;
+    let stage = with_first_release(lab, "killed").await;
+    let load = Load::start(&stage).await.unwrap();
+    // Held in the middle, so that the old pods are gone while clients still use them.
+    let hold = Hold::live_service(&stage, "trade").await.unwrap();
+    stage.apply(&version("2.0.0")).unwrap();
+    let switching = |r: &changeover_crds::ExchangeRelease| {
+        r.status.as_ref().and_then(|s| s.phase) == Some(Phase::Switching)
+    };
+    stage.until("the switch", RELEASE, switching).await.unwrap();
+    let old = "--selector=changeover.dev/colour=blue";
+    let force = ["delete", "pods", old, "--grace-period=0", "--force", "--wait=false"];
+    stage.kubectl(&force).unwrap();
+    hold.release();
+    stage.release(&version("2.0.0")).await.unwrap();
+    let report = load.finish().await.unwrap();
+    assert!(report.total.lost > 0, "{:?}", report.total);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_leave_their_colour_show_as_mixed_answers() {
+    let (lab, _turn) = lab().await;
+    let stage = changeover_e2e::Stage::ready(lab, "mixed").await.unwrap();
+    stage.release(&leaky("1.0.0")).await.unwrap();
+    let load = Load::start(&stage).await.unwrap();
+    stage.release(&leaky("2.0.0")).await.unwrap();
+    stage.settled("2.0.0").await.unwrap();
+    let report = load.finish().await.unwrap();
+    assert!(report.total.mixed > 0, "{:?}", report.total);
+}
+
+/// A version whose trade asks the live Service of user instead of its own colour's.
+fn leaky(name: &str) -> Spec {
+    let arguments = json!(["--user-url", "http://exchange-user:8080"]);
+    version(name).with_service("trade", "args", arguments).unwrap()
+}

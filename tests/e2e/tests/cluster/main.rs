@@ -1,0 +1,18 @@
+//! The cluster tier: Changeover as its users see it, in a real Kubernetes. One test at a time, each in a namespace of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod broken_version;
+mod common;
+mod controls;
+mod crash;
+mod drift;
+mod missing;
+mod outage;
+mod release;
+mod two_installs;
