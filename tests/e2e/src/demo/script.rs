@@ -39,7 +39,9 @@ pub async fn play(lab: &Lab) -> Result<Account> {
     say("Release 3.0.0, which is broken");
     stage.apply(&Spec::example("exchange-3.0.0.yaml")?)?;
     let release = stage
-        .until("the verdict on 3.0.0", RELEASE, |r| is_rejected(r, "3.0.0"))
+        .until("the verdict on 3.0.0", RELEASE, |r| {
+            is_rejected(r, "3.0.0") && !message(r).is_empty()
+        })
         .await?;
     say(format!("  {}", message(&release)));
     watch_clients().await;

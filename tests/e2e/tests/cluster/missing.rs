@@ -50,7 +50,9 @@ async fn an_image_that_does_not_exist_is_named_and_clients_notice_nothing() {
         .await
         .unwrap();
     let rejected = stage
-        .until("2.0.0 to be rejected", RELEASE, |r| is_rejected(r, "2.0.0"))
+        .until("2.0.0 to be rejected", RELEASE, |r| {
+            is_rejected(r, "2.0.0") && message(r).contains("1.0.0 stays live")
+        })
         .await
         .unwrap();
     assert!(names_it(&message(&rejected)), "{}", message(&rejected));
