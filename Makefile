@@ -5,7 +5,8 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 BIN := $(CARGO_TARGET_DIR)/x86_64-unknown-linux-musl/release
 CRD := charts/changeover/files/exchangerelease.yaml
 NAME ?= changeover
-# Tests that need a cluster have a tier of their own.
+# Tests that need a cluster have a tier of their own. Every cargo call names the whole workspace: a part of
+# it would ask for other features of shared dependencies, and build them once more.
 TIERS := changeover-apiserver-tests changeover-e2e
 
 .PHONY: help
@@ -32,13 +33,13 @@ test-units: build ## Engine tier, services against PostgreSQL, and the tests of 
 .PHONY: test-apiserver
 test-apiserver: build ## The operator against a real API server
 	trap '$(BIN)/changeover-cluster down --name changeover-api' EXIT; \
-	cargo test --release --locked -p changeover-apiserver-tests -- --test-threads=1
+	cargo test --release --locked --workspace --test schema --test releases --test outage -- --test-threads=1
 
 .PHONY: test-cluster
 test-cluster: build ## The product as users see it: real pods, real traffic
 	trap '$(BIN)/changeover-cluster down --name changeover-test' EXIT; \
 	$(BIN)/changeover-cluster up --name changeover-test && \
-	CHANGEOVER_CLUSTER=changeover-test cargo test --release --locked -p changeover-e2e -- --test-threads=1 --nocapture
+	CHANGEOVER_CLUSTER=changeover-test cargo test --release --locked --workspace --test cluster -- --test-threads=1 --nocapture
 
 .PHONY: lint
 lint: build ## Format, clippy, dependencies, drift of generated files, charts
