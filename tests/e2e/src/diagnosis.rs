@@ -8,10 +8,17 @@ pub fn of(cluster: &Cluster, namespace: &str) -> String {
         ("release", &["get", "exr", "--output=wide"]),
         (
             "status",
-            &["get", "exr", "--output=jsonpath={range .items[*]}{.status}{end}"],
+            &[
+                "get",
+                "exr",
+                "--output=jsonpath={range .items[*]}{.status}{end}",
+            ],
         ),
         ("pods", &["get", "pods", "--output=wide"]),
-        ("events", &["get", "events", "--sort-by=.metadata.creationTimestamp"]),
+        (
+            "events",
+            &["get", "events", "--sort-by=.metadata.creationTimestamp"],
+        ),
         (
             "operator",
             &[

@@ -38,7 +38,9 @@ impl Load {
         command.args(["run", "--until-stdin-closes", "--rate", RATE, "--report"]);
         command.arg(directory.path().join("report.json"));
         for service in crate::SERVICES {
-            let address = stage.address(&format!("{}-{service}", crate::RELEASE)).await?;
+            let address = stage
+                .address(&format!("{}-{service}", crate::RELEASE))
+                .await?;
             command.args([format!("--{service}-url"), format!("http://{address}:8080")]);
         }
         let database = stage.address("postgres").await?;
@@ -95,7 +97,10 @@ pub fn flaws(report: &Report) -> Vec<String> {
         ("orders duplicated", total.duplicated),
         ("answers of two versions mixed", total.mixed),
         ("answers did not say their version", report.unattributed),
-        ("accepted orders missing from the ledger", ledger.missing_orders),
+        (
+            "accepted orders missing from the ledger",
+            ledger.missing_orders,
+        ),
         ("orders in the ledger that nobody sent", ledger.stray_orders),
         ("notifications missing", ledger.notifications_missing),
         ("notifications doubled", ledger.notifications_doubled),

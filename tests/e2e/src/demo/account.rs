@@ -60,7 +60,10 @@ impl Account {
     /// # Errors
     /// If the release has no status.
     pub fn of(release: &ExchangeRelease, report: Report) -> Result<Self> {
-        let status = release.status.as_ref().context("the release has no status")?;
+        let status = release
+            .status
+            .as_ref()
+            .context("the release has no status")?;
         let rejected = status.rejected.as_ref();
         let shown = |entry: &HistoryEntry| Release {
             version: entry.version.clone(),
@@ -150,7 +153,10 @@ impl Traffic {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "release  outcome   switch   widest gap  requests answered")?;
+        writeln!(
+            f,
+            "release  outcome   switch   widest gap  requests answered"
+        )?;
         for release in &self.releases {
             writeln!(
                 f,
@@ -169,7 +175,12 @@ impl fmt::Display for Account {
         writeln!(
             f,
             "\nrequests  sent {}  ok {}  failed {}  lost {}  duplicated {}  mixed {}",
-            traffic.sent, traffic.ok, traffic.failed, traffic.lost, traffic.duplicated, traffic.mixed
+            traffic.sent,
+            traffic.ok,
+            traffic.failed,
+            traffic.lost,
+            traffic.duplicated,
+            traffic.mixed
         )?;
         writeln!(
             f,

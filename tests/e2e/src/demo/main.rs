@@ -49,6 +49,9 @@ fn look_around(lab: &Lab) {
         lab.cluster().kubeconfig().display(),
         lab.cluster().bin_directory().display()
     );
-    println!("                       kubectl --namespace {} get exr,pods,services", script::NAMESPACE);
+    println!(
+        "                       kubectl --namespace {} get exr,pods,services",
+        script::NAMESPACE
+    );
     println!("To remove everything:  make cluster-down NAME={CLUSTER}");
 }

@@ -32,7 +32,9 @@ pub async fn play(lab: &Lab) -> Result<Account> {
     watch_clients().await;
 
     say("Release 2.0.0, under load");
-    let release = stage.release(&Spec::example("exchange-2.0.0.yaml")?).await?;
+    let release = stage
+        .release(&Spec::example("exchange-2.0.0.yaml")?)
+        .await?;
     say(format!("  {}", message(&release)));
     watch_clients().await;
 

@@ -1,7 +1,9 @@
-use changeover_e2e::{Load, is_live, is_rejected, message};
 use changeover_crds::Outcome;
+use changeover_e2e::{Load, is_live, is_rejected, message};
 
-use crate::common::{RELEASE, assert_selected, finish_without_loss, lab, version, with_first_release};
+use crate::common::{
+    RELEASE, assert_selected, finish_without_loss, lab, version, with_first_release,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_that_fails_its_probe_never_serves_a_client() {
@@ -23,16 +25,35 @@ async fn a_version_that_fails_its_probe_never_serves_a_client() {
     let rejected = status.rejected.unwrap();
     assert_eq!(rejected.reason, "SmokeProbeFailed");
     let pods = stage.pods("green").await.unwrap();
-    let names: Vec<_> = pods.into_iter().filter_map(|pod| pod.metadata.name).collect();
-    let named = |name: &String| name.starts_with("exchange-user-green") && rejected.message.contains(name);
-    assert!(names.iter().any(named), "no pod is named: {}", rejected.message);
-    for part in ["user: pod", "GET /version", r#"expected $.version to be "3.0.0", got ""#] {
+    let names: Vec<_> = pods
+        .into_iter()
+        .filter_map(|pod| pod.metadata.name)
+        .collect();
+    let named =
+        |name: &String| name.starts_with("exchange-user-green") && rejected.message.contains(name);
+    assert!(
+        names.iter().any(named),
+        "no pod is named: {}",
+        rejected.message
+    );
+    for part in [
+        "user: pod",
+        "GET /version",
+        r#"expected $.version to be "3.0.0", got ""#,
+    ] {
         assert!(rejected.message.contains(part), "{}", rejected.message);
     }
     let condition = message(&release);
     assert!(condition.contains(&rejected.message), "{condition}");
-    let ready = status.conditions.iter().find(|c| c.type_ == "Ready").unwrap();
-    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "SmokeProbeFailed"));
+    let ready = status
+        .conditions
+        .iter()
+        .find(|c| c.type_ == "Ready")
+        .unwrap();
+    assert_eq!(
+        (ready.status.as_str(), ready.reason.as_str()),
+        ("False", "SmokeProbeFailed")
+    );
     assert_eq!(status.history[0].outcome, Outcome::Rejected);
 
     assert_eq!(report.answered_by.keys().collect::<Vec<_>>(), ["1.0.0"]);
@@ -41,7 +62,9 @@ async fn a_version_that_fails_its_probe_never_serves_a_client() {
 
     stage.apply(&version("1.0.0")).unwrap();
     stage
-        .until("peace after 1.0.0 is asked for again", RELEASE, |r| is_live(r, "1.0.0"))
+        .until("peace after 1.0.0 is asked for again", RELEASE, |r| {
+            is_live(r, "1.0.0")
+        })
         .await
         .unwrap();
     assert_eq!(stage.pod_uids("blue").await.unwrap(), before);

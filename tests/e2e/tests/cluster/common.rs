@@ -52,7 +52,12 @@ pub async fn assert_selected(stage: &Stage<'_>, release: &ExchangeRelease) {
     for service in SERVICES {
         let object = stage.live_service(service).await.unwrap();
         let selector = object.spec.unwrap().selector.unwrap();
-        let short: String = live.revision.trim_start_matches("v1:").chars().take(10).collect();
+        let short: String = live
+            .revision
+            .trim_start_matches("v1:")
+            .chars()
+            .take(10)
+            .collect();
         for (key, value) in [
             ("release", "exchange"),
             ("service", service),
@@ -63,6 +68,9 @@ pub async fn assert_selected(stage: &Stage<'_>, release: &ExchangeRelease) {
         }
         assert_eq!(selector.len(), 4, "{selector:?}");
         let annotations = object.metadata.annotations.unwrap();
-        assert_eq!(annotations["changeover.dev/epoch"], journal.epoch.to_string());
+        assert_eq!(
+            annotations["changeover.dev/epoch"],
+            journal.epoch.to_string()
+        );
     }
 }

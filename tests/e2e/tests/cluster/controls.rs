@@ -19,7 +19,14 @@ async fn old_pods_killed_at_the_switch_show_as_losses() {
     };
     stage.until("the switch", RELEASE, switching).await.unwrap();
     let old = "--selector=changeover.dev/colour=blue";
-    let force = ["delete", "pods", old, "--grace-period=0", "--force", "--wait=false"];
+    let force = [
+        "delete",
+        "pods",
+        old,
+        "--grace-period=0",
+        "--force",
+        "--wait=false",
+    ];
     stage.kubectl(&force).unwrap();
     hold.release();
     stage.release(&version("2.0.0")).await.unwrap();
@@ -42,5 +49,7 @@ async fn calls_that_leave_their_colour_show_as_mixed_answers() {
 /// A version whose trade asks the live Service of user instead of its own colour's.
 fn leaky(name: &str) -> Spec {
     let arguments = json!(["--user-url", "http://exchange-user:8080"]);
-    version(name).with_service("trade", "args", arguments).unwrap()
+    version(name)
+        .with_service("trade", "args", arguments)
+        .unwrap()
 }

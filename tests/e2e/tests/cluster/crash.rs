@@ -2,7 +2,9 @@ use changeover_crds::{ExchangeRelease, Phase};
 use changeover_e2e::{Hold, Load, Settled, Stage};
 use k8s_openapi::api::core::v1::Service;
 
-use crate::common::{RELEASE, assert_selected, finish_without_loss, lab, version, with_first_release};
+use crate::common::{
+    RELEASE, assert_selected, finish_without_loss, lab, version, with_first_release,
+};
 
 /// Where the leader is killed.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +32,11 @@ async fn an_operator_killed_in_any_phase_ends_where_an_undisturbed_one_does() {
         kill_at(&stage, point, to).await;
         let release = stage.settled(to).await.unwrap();
         assert_selected(&stage, &release).await;
-        assert_eq!(&Settled::of(&stage).await.unwrap(), undisturbed, "killed in {point:?}");
+        assert_eq!(
+            &Settled::of(&stage).await.unwrap(),
+            undisturbed,
+            "killed in {point:?}"
+        );
     }
     finish_without_loss(load).await;
 }
@@ -60,7 +66,10 @@ async fn kill_at(stage: &Stage<'_>, point: Point, to: &str) {
             .await
             .unwrap();
         let held = stage.live_service("trade").await.unwrap();
-        assert!(!selects(&held, colour.as_str()), "the switch was to be held in the middle");
+        assert!(
+            !selects(&held, colour.as_str()),
+            "the switch was to be held in the middle"
+        );
     }
     let killed = stage.kill_leader().await.unwrap();
     drop(hold);
@@ -76,6 +85,9 @@ fn is_in(release: &ExchangeRelease, phase: Phase, version: &str) -> bool {
 }
 
 fn selects(service: &Service, colour: &str) -> bool {
-    let selector = service.spec.as_ref().and_then(|spec| spec.selector.as_ref());
+    let selector = service
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.selector.as_ref());
     selector.is_some_and(|s| s.get("changeover.dev/colour").is_some_and(|c| c == colour))
 }

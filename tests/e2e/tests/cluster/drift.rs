@@ -27,7 +27,11 @@ async fn children_that_someone_deletes_or_edits_are_put_back() {
     deleted_comes_back::<PodDisruptionBudget>(&stage, "exchange-user-blue").await;
     deleted_comes_back::<Service>(&stage, "exchange-notification-blue").await;
     deleted_comes_back::<Service>(&stage, "exchange-trade").await;
-    assert_eq!(stage.address("exchange-trade").await.unwrap(), address, "clients know this address");
+    assert_eq!(
+        stage.address("exchange-trade").await.unwrap(),
+        address,
+        "clients know this address"
+    );
 
     let wrong = json!({"spec": {"replicas": 1}});
     edited_is_restored::<Deployment>(&stage, "exchange-trade-blue", wrong).await;
@@ -41,11 +45,17 @@ async fn children_that_someone_deletes_or_edits_are_put_back() {
         let live = release.status.as_ref().and_then(|s| s.live.as_ref());
         live.is_some_and(|live| live.services.iter().all(|s| s.ready == s.desired))
     };
-    stage.until("every pod to be ready again", crate::common::RELEASE, whole).await.unwrap();
+    stage
+        .until("every pod to be ready again", crate::common::RELEASE, whole)
+        .await
+        .unwrap();
     assert_eq!(Settled::of(&stage).await.unwrap(), before);
     let after = stage.pod_uids("blue").await.unwrap();
     let kept = pods.iter().filter(|uid| after.contains(uid)).count();
-    assert!(kept >= 5, "only the pod that was scaled away may differ: {pods:?} {after:?}");
+    assert!(
+        kept >= 5,
+        "only the pod that was scaled away may differ: {pods:?} {after:?}"
+    );
 }
 
 async fn deleted_comes_back<K>(stage: &Stage<'_>, name: &str)
@@ -57,7 +67,9 @@ where
     let uid = api.get(name).await.unwrap().uid();
     api.delete(name, &DeleteParams::default()).await.unwrap();
     stage
-        .until_object(name, &format!("{name} to come back"), |object: &K| object.uid() != uid)
+        .until_object(name, &format!("{name} to come back"), |object: &K| {
+            object.uid() != uid
+        })
         .await
         .unwrap();
 }
@@ -77,10 +89,15 @@ where
     let spec = |object: &K| serde_json::to_value(object).unwrap()["spec"].clone();
     let api = stage.api::<K>();
     let right = spec(&api.get(name).await.unwrap());
-    let edited = api.patch(name, &PatchParams::default(), &Patch::Strategic(wrong)).await.unwrap();
+    let edited = api
+        .patch(name, &PatchParams::default(), &Patch::Strategic(wrong))
+        .await
+        .unwrap();
     assert_ne!(spec(&edited), right, "the edit of {name} changed nothing");
     stage
-        .until_object(name, &format!("{name} to be restored"), |object: &K| spec(object) == right)
+        .until_object(name, &format!("{name} to be restored"), |object: &K| {
+            spec(object) == right
+        })
         .await
         .unwrap();
 }

@@ -56,7 +56,10 @@ async fn an_image_that_does_not_exist_is_named_and_clients_notice_nothing() {
         .await
         .unwrap();
     assert!(names_it(&message(&rejected)), "{}", message(&rejected));
-    assert_eq!(rejected.status.unwrap().rejected.unwrap().reason, "ProgressDeadlineExceeded");
+    assert_eq!(
+        rejected.status.unwrap().rejected.unwrap().reason,
+        "ProgressDeadlineExceeded"
+    );
     assert_eq!(stage.pod_uids("blue").await.unwrap(), before);
 
     stage.release(&version("2.0.0")).await.unwrap();
@@ -69,7 +72,9 @@ async fn a_quota_without_room_is_told_and_the_release_goes_on_once_there_is() {
     let stage = with_first_release(lab, "quota").await;
     let load = Load::start(&stage).await.unwrap();
     // Six pods of the exchange, one of PostgreSQL, two of the operator.
-    stage.kubectl(&["create", "quota", "full", "--hard=pods=9"]).unwrap();
+    stage
+        .kubectl(&["create", "quota", "full", "--hard=pods=9"])
+        .unwrap();
     stage.apply(&version("2.0.0")).unwrap();
     let told = |release: &ExchangeRelease| message(release).contains("exceeded quota: full");
     stage

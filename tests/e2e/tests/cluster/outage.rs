@@ -15,7 +15,12 @@ async fn an_api_server_that_is_away_costs_no_request_and_the_operator_comes_back
     let load = Load::start(&stage).await.unwrap();
 
     stage.cluster().stop_api_server().unwrap();
-    while_waiting("the API server is away", String::new, tokio::time::sleep(OUTAGE)).await;
+    while_waiting(
+        "the API server is away",
+        String::new,
+        tokio::time::sleep(OUTAGE),
+    )
+    .await;
     stage.cluster().start_api_server().unwrap();
 
     assert_eq!(stage.pod_uids("blue").await.unwrap(), pods);

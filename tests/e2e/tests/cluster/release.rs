@@ -13,7 +13,11 @@ async fn a_release_under_load_loses_nothing_either_way() {
 
     let warm = stage.release(&version("2.0.0")).await.unwrap();
     assert_eq!(warm.status.as_ref().unwrap().phase, Some(Phase::Warm));
-    assert_roles(&warm, ("2.0.0", Colour::Green), Some(("1.0.0", Colour::Blue)));
+    assert_roles(
+        &warm,
+        ("2.0.0", Colour::Green),
+        Some(("1.0.0", Colour::Blue)),
+    );
     assert_selected(&stage, &warm).await;
     let settled = stage.settled("2.0.0").await.unwrap();
     assert_roles(&settled, ("2.0.0", Colour::Green), None);
@@ -58,21 +62,33 @@ fn assert_history(release: &ExchangeRelease, newest_first: &[&str]) {
     assert_eq!(versions, newest_first);
     for entry in history {
         assert_eq!(entry.outcome, Outcome::Live);
-        assert!(entry.switch_millis.is_some() && entry.skew_millis.is_some(), "{entry:?}");
+        assert!(
+            entry.switch_millis.is_some() && entry.skew_millis.is_some(),
+            "{entry:?}"
+        );
     }
 }
 
 /// Pods of a colour that nobody has asked to end.
 async fn without_deleted(stage: &Stage<'_>, colour: &str) -> Vec<String> {
     let pods = stage.pods(colour).await.unwrap();
-    let staying = pods.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
+    let staying = pods
+        .into_iter()
+        .filter(|pod| pod.metadata.deletion_timestamp.is_none());
     staying.filter_map(|pod| pod.metadata.name).collect()
 }
 
 async fn event_reasons(stage: &Stage<'_>) -> Vec<String> {
-    let events = stage.api::<Event>().list(&ListParams::default()).await.unwrap();
+    let events = stage
+        .api::<Event>()
+        .list(&ListParams::default())
+        .await
+        .unwrap();
     let ours = |event: &Event| {
-        let about = event.regarding.as_ref().and_then(|object| object.kind.as_deref());
+        let about = event
+            .regarding
+            .as_ref()
+            .and_then(|object| object.kind.as_deref());
         about == Some("ExchangeRelease")
     };
     let events = events.items.into_iter().filter(ours);
