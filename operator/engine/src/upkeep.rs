@@ -1,6 +1,7 @@
 //! Children of every role as their stored revision says, and nothing else.
 
 use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, Phase, ResourceExt, names};
+use k8s_openapi::api::core::v1::{Pod, Service};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,31 +10,47 @@ use crate::drift::covers;
 use crate::flip;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, is_short_of};
-use crate::world::{World, label};
+use crate::world::{World, half_of, label};
 
 /// The next batch of repairs; empty when all is as it should be. Live comes first.
 pub(crate) fn next_batch(world: World<'_>, status: &ExchangeReleaseStatus) -> Vec<Request> {
     let moving = matches!(status.phase, Some(Phase::Switching | Phase::RollingBack));
     let ended = matches!(status.phase, Some(Phase::Rejected | Phase::RolledBack));
-    let repaired = [
-        status.live.as_ref(),
-        status.warm.as_ref(),
-        // A rejected candidate is kept for its logs, not repaired.
-        status.candidate.as_ref().filter(|_| !ended),
-    ];
-    for role in repaired.into_iter().flatten() {
-        let batch = children(world, role);
+    if let Some(live) = &status.live {
+        let mut batch = children(world, live);
+        if batch.is_empty() && !moving {
+            batch = live_services(world, live, status);
+        }
         if !batch.is_empty() {
             return batch;
         }
     }
-    if let Some(live) = status.live.as_ref().filter(|_| !moving) {
-        let batch = live_services(world, live, status);
+    // A rejected candidate is kept for its logs, not repaired.
+    let candidate = status.candidate.as_ref().filter(|_| !ended);
+    for role in status.warm.as_ref().into_iter().chain(candidate) {
+        let mut batch = children(world, role);
+        let is_used = is_used(world, role.colour, status);
+        batch.retain(|request| !is_used || !matches!(request, Request::Delete(_)));
         if !batch.is_empty() {
             return batch;
         }
     }
     leftovers(world, status, moving)
+}
+
+/// Whether clients reach a colour, be it because someone else changed a selector. What the live
+/// revision no longer has stays on the old colour and goes with it.
+fn is_used(world: World<'_>, colour: Colour, status: &ExchangeReleaseStatus) -> bool {
+    let live = status.live.as_ref().and_then(|l| world.stored(&l.revision));
+    let counts = |s: &Service| {
+        label(s, names::SERVICE).is_some_and(|name| {
+            live.as_ref()
+                .is_none_or(|live| live.service(name).is_some())
+        })
+    };
+    world
+        .live_services()
+        .any(|s| counts(s) && world.pointing(s).colour == Some(colour))
 }
 
 /// Stores the revision that the spec names, if nothing of it stands yet.
@@ -68,7 +85,10 @@ fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
     let renderer = Renderer::new(world.release());
     let (revision, colour) = (stored.revision.as_str(), role.colour);
     // Two generations of pods in one colour would be three colours' worth of load.
-    let vacated = !has_strangers(world, role);
+    let vacated = !strangers(world, role).any(|pod| pod.metadata.deletion_timestamp.is_none());
+    // Pods that finish what clients asked of them still call each other through the pinned Services:
+    // pointed to the new revision, these would mix two versions in one answer.
+    let calls_pending = strangers(world, role).next().is_some();
     let mut batch = Vec::new();
     for service in &stored.services {
         let deployment = renderer.deployment(revision, service, colour, world.desired(service));
@@ -77,11 +97,9 @@ fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
             &renderer.config_map(revision, service),
             world,
         ));
-        batch.extend(ensure(
-            &world.obs.services,
-            &renderer.pinned(revision, service, colour),
-            world,
-        ));
+        let pinned = renderer.pinned(revision, service, colour);
+        let request = ensure(&world.obs.services, &pinned, world);
+        batch.extend(request.filter(|r| !calls_pending || matches!(r, Request::Create(_))));
         batch.extend(ensure(
             &world.obs.budgets,
             &renderer.budget(revision, service, colour),
@@ -93,12 +111,20 @@ fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
     batch
 }
 
-/// Pods of another revision in this colour that nobody has asked to end yet.
-fn has_strangers(world: World<'_>, role: &ColourStatus) -> bool {
+/// Pods of another revision in this colour.
+fn strangers<'a>(world: World<'a>, role: &ColourStatus) -> impl Iterator<Item = &'a Pod> {
+    world.obs.pods.iter().filter(|pod| {
+        label(*pod, names::COLOUR) == Some(role.colour.as_str())
+            && !label(*pod, names::REVISION).is_some_and(|r| is_short_of(r, &role.revision))
+    })
+}
+
+/// Whether pods of a pinned Service's colour and revision still run, and may call each other through it.
+fn has_callers(world: World<'_>, pinned: &Service) -> bool {
     world.obs.pods.iter().any(|pod| {
-        pod.metadata.deletion_timestamp.is_none()
-            && label(pod, names::COLOUR) == Some(role.colour.as_str())
-            && !label(pod, names::REVISION).is_some_and(|r| is_short_of(r, &role.revision))
+        [names::COLOUR, names::REVISION]
+            .iter()
+            .all(|key| label(pod, key) == label(pinned, key))
     })
 }
 
@@ -145,6 +171,10 @@ fn live_services(
     let epoch = status.switch.as_ref().map_or(0, |s| s.epoch);
     let renderer = Renderer::new(world.release());
     let mut batch = flip::requests(world, live, &stored, epoch, status);
+    batch.retain(|request| match request {
+        Request::Flip { service, .. } => !serves_elsewhere(world, live, service, status),
+        _ => true,
+    });
     for service in &stored.services {
         let Some(object) = world.live_service(&service.name) else {
             continue;
@@ -163,6 +193,34 @@ fn live_services(
         }
     }
     batch
+}
+
+/// Whether someone pointed a Service to a colour that serves while the live one does not: putting it
+/// back now would cut clients off. It is put back when live serves again.
+fn serves_elsewhere(
+    world: World<'_>,
+    live: &ColourStatus,
+    service: &str,
+    status: &ExchangeReleaseStatus,
+) -> bool {
+    let serves = |role: &ColourStatus| {
+        let stored = world.stored(&role.revision);
+        let desired = stored.and_then(|s| s.service(service).map(|s| world.desired(s)));
+        let ready = i32::try_from(world.ready(service, role).len()).unwrap_or(i32::MAX);
+        desired.is_some_and(|desired| ready >= half_of(desired))
+    };
+    let others = [status.warm.as_ref(), status.candidate.as_ref()];
+    let elsewhere = |role: &&ColourStatus| {
+        world
+            .live_service(service)
+            .is_some_and(|s| world.points_to(s, role))
+    };
+    !serves(live)
+        && others
+            .into_iter()
+            .flatten()
+            .find(elsewhere)
+            .is_some_and(serves)
 }
 
 /// Deletes what no role needs. Nothing that a live Service points to is ever in it.
@@ -190,13 +248,8 @@ fn leftovers(world: World<'_>, status: &ExchangeReleaseStatus, moving: bool) -> 
         &is_needed,
         &pointed,
     ));
-    batch.extend(coloured(
-        &world.obs.services,
-        Kind::Service,
-        world,
-        &is_needed,
-        &pointed,
-    ));
+    let quiet = world.obs.services.iter().filter(|s| !has_callers(world, s));
+    batch.extend(coloured(quiet, Kind::Service, world, &is_needed, &pointed));
     batch.extend(coloured(
         &world.obs.budgets,
         Kind::PodDisruptionBudget,
@@ -212,14 +265,14 @@ fn leftovers(world: World<'_>, status: &ExchangeReleaseStatus, moving: bool) -> 
     batch
 }
 
-fn coloured<'a, K: ResourceExt>(
-    objects: &'a [K],
+fn coloured<'a, K: ResourceExt + 'a>(
+    objects: impl IntoIterator<Item = &'a K> + 'a,
     kind: Kind,
     world: World<'a>,
     is_needed: &'a dyn Fn(Option<Colour>, Option<&str>) -> bool,
     pointed: &'a [Colour],
 ) -> impl Iterator<Item = Request> {
-    objects.iter().filter_map(move |object| {
+    objects.into_iter().filter_map(move |object| {
         let colour = label(object, names::COLOUR).and_then(Colour::from_label);
         let deletable = world.is_ours(object)
             && object.meta().deletion_timestamp.is_none()

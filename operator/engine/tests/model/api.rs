@@ -71,6 +71,16 @@ impl Api {
             .map(|(_, v)| v.as_ref())
     }
 
+    /// The same, held while the store changes.
+    pub fn held(&self, kind: &'static str) -> Vec<Arc<Value>> {
+        let of_kind = (kind, String::new())..;
+        self.objects
+            .range(of_kind)
+            .take_while(|((k, _), _)| *k == kind)
+            .map(|(_, v)| v.clone())
+            .collect()
+    }
+
     /// A write of the operator: refused or carried out, and then judged.
     pub fn call(&mut self, call: &Call, now: &str) -> Result<(), Refusal> {
         let mut checker = std::mem::take(&mut self.checker);

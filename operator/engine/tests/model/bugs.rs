@@ -45,10 +45,19 @@ impl Bug {
                 };
                 pod.status.get_or_insert_default().conditions = Some(vec![ready]);
             }),
-            Self::NoProbes => obs.release.spec.services.iter_mut().for_each(|s| s.smoke.clear()),
+            Self::NoProbes => obs
+                .release
+                .spec
+                .services
+                .iter_mut()
+                .for_each(|s| s.smoke.clear()),
             _ => return,
         }
-        for endpoint in obs.slices.iter_mut().flat_map(|s| s.endpoints.iter_mut().flatten()) {
+        for endpoint in obs
+            .slices
+            .iter_mut()
+            .flat_map(|s| s.endpoints.iter_mut().flatten())
+        {
             if self == Self::EveryPodReady {
                 endpoint.conditions = None;
             }
@@ -83,6 +92,9 @@ impl Bug {
                 if old.phase == Some(Phase::Warm) {
                     requests.retain(|r| !matches!(r, Request::Flip { .. }));
                 }
+                if requests.is_empty() {
+                    decision.step = Step::Wait(None);
+                }
             }
             (Self::EpochKept, Step::Status(status)) => {
                 let epoch = old.switch.as_ref().map_or(1, |j| j.epoch);
@@ -95,7 +107,10 @@ impl Bug {
         }
         if self == Self::OneServiceOnly
             && old.phase == Some(Phase::Switching)
-            && obs.services.iter().any(|s| points_to(s, old.candidate.as_ref()))
+            && obs
+                .services
+                .iter()
+                .any(|s| points_to(s, old.candidate.as_ref()))
         {
             let mut status = old;
             status.live = status.candidate.take();

@@ -2,6 +2,7 @@
 //! the engine: names of labels and rules are written down a second time on purpose.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -21,7 +22,7 @@ pub struct Checker {
     /// Live Services that someone else touched since the operator last wrote them.
     edited: BTreeSet<String>,
     /// Templates of Deployments by uid, as they were created.
-    templates: BTreeMap<String, Value>,
+    templates: BTreeMap<String, Arc<Value>>,
 }
 
 impl Checker {
@@ -127,7 +128,8 @@ impl Checker {
             .as_str()
             .unwrap_or_default();
         let status = read.status();
-        let is_role = |role: &Value| role["colour"] == colour && short(&role["revision"]) == revision;
+        let is_role =
+            |role: &Value| role["colour"] == colour && short(&role["revision"]) == revision;
         let is_repair = is_role(&status["live"]) && status["phase"] != "Switching";
         let other = if colour == "blue" { "green" } else { "blue" };
         let is_new = before.is_none() && is_repair;
@@ -187,7 +189,9 @@ impl Checker {
         };
         if is_live_service(object) {
             if is_served(service) {
-                self.violation(format!("I3 live is sacred: live Service {name} was deleted"));
+                self.violation(format!(
+                    "I3 live is sacred: live Service {name} was deleted"
+                ));
             }
             return;
         }
@@ -223,7 +227,7 @@ impl Checker {
         let labels = &template["metadata"]["labels"];
         if before.is_none() {
             let strangers = read.strangers(labels);
-            self.templates.insert(uid_of(after), template);
+            self.templates.insert(uid_of(after), Arc::new(template));
             if strangers > 0 {
                 self.violation(format!(
                     "I10 bounded: {name} joins {strangers} pods of another revision in its colour"
@@ -231,7 +235,7 @@ impl Checker {
             }
             return;
         }
-        if self.templates.get(&uid_of(after)) != Some(&template) {
+        if self.templates.get(&uid_of(after)).map(AsRef::as_ref) != Some(&template) {
             self.violation(format!("I3 live is sacred: template of {name} was changed"));
         }
         let desired = read.spec_replicas(label(after, "service"));
@@ -261,10 +265,13 @@ impl Checker {
             self.together(read);
         }
         for condition in new["conditions"].as_array().into_iter().flatten() {
-            let same = |c: &&Value| {
-                c["type"] == condition["type"] && c["status"] == condition["status"]
-            };
-            let before = old["conditions"].as_array().into_iter().flatten().find(same);
+            let same =
+                |c: &&Value| c["type"] == condition["type"] && c["status"] == condition["status"];
+            let before = old["conditions"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .find(same);
             if before.is_some_and(|b| b["lastTransitionTime"] != condition["lastTransitionTime"]) {
                 self.violation(format!(
                     "I8 still: transition time of {} moved",
@@ -285,7 +292,16 @@ impl Checker {
             let selector = &object["spec"]["selector"];
             let is_live = selector["changeover.dev/colour"] == live["colour"]
                 && selector["changeover.dev/revision"] == short(&live["revision"]);
-            if !is_live && !self.edited.contains(&name_of(object)) {
+            let colour = |s: &'_ Value| {
+                s["changeover.dev/colour"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            // Clients first: it is put back when the live colour serves again.
+            let is_kept = !read.can_serve(service, live["colour"].as_str().unwrap_or_default())
+                && read.can_serve(service, &colour(selector));
+            if !is_live && !is_kept && !self.edited.contains(&name_of(object)) {
                 self.violation(format!(
                     "I2 together: {} does not select {}",
                     name_of(object),

@@ -61,8 +61,7 @@ impl Cluster {
 
     fn pods(&mut self, api: &mut Api) -> bool {
         let mut counting = false;
-        let pods: Vec<Value> = api.list("Pod").cloned().collect();
-        for mut pod in pods {
+        for pod in api.held("Pod") {
             let (name, uid) = (name_of(&pod), uid_of(&pod));
             if !pod["metadata"]["deletionTimestamp"].is_null() {
                 api.remove(&("Pod", name));
@@ -72,32 +71,33 @@ impl Cluster {
             *age += 1;
             let age = *age;
             let fate = self.fate(&pod);
-            counting |= matches!(fate, Fate::Ready(after) if age <= after + 1);
-            if pod["status"]["podIP"].is_null() && fate != Fate::Unschedulable {
-                pod["status"]["podIP"] = format!("10.1.0.{}", uid.trim_start_matches("uid-")).into();
+            let mut status = json!({});
+            if fate != Fate::Unschedulable {
+                status["podIP"] = format!("10.1.0.{}", uid.trim_start_matches("uid-")).into();
             }
+            counting |= matches!(fate, Fate::Ready(after) if age <= after + 1);
             let ready =
                 matches!(fate, Fate::Ready(after) if age > after) && !self.broken.contains(&uid);
-            pod["status"]["conditions"] = conditions(fate, ready);
-            pod["status"]["containerStatuses"] = containers(fate, ready);
-            api.put(("Pod", name), pod);
+            status["conditions"] = conditions(fate, ready);
+            status["containerStatuses"] = containers(fate, ready);
+            if pod["status"] != status {
+                api.edit("Pod", &name, |pod| pod["status"] = status);
+            }
         }
         counting
     }
 
     fn deployments(&mut self, api: &mut Api, now: &str) {
-        let deployments: Vec<Value> = api.list("Deployment").cloned().collect();
-        for deployment in &deployments {
+        for deployment in &api.held("Deployment") {
             let template = &deployment["spec"]["template"];
             let desired =
                 usize::try_from(deployment["spec"]["replicas"].as_i64().unwrap_or(0)).unwrap();
             let uid = uid_of(deployment);
-            let pods: Vec<Value> = api
-                .list("Pod")
-                .filter(|p| p["metadata"]["ownerReferences"][0]["uid"] == uid.as_str())
-                .filter(|p| p["metadata"]["deletionTimestamp"].is_null())
-                .cloned()
-                .collect();
+            let mut pods = api.held("Pod");
+            pods.retain(|p| {
+                p["metadata"]["ownerReferences"][0]["uid"] == uid.as_str()
+                    && p["metadata"]["deletionTimestamp"].is_null()
+            });
             let (current, old): (Vec<_>, Vec<_>) =
                 pods.iter().partition(|p| p["spec"] == template["spec"]);
             let refused = self.fate(template) == Fate::Quota && current.len() < desired;
@@ -123,13 +123,14 @@ impl Cluster {
                 });
             }
             let ready = pods.iter().filter(|p| is_ready(p)).count();
-            api.edit("Deployment", &name_of(deployment), |d| {
-                d["status"] = json!({"readyReplicas": ready, "replicas": pods.len()});
-                if refused {
-                    d["status"]["conditions"] = json!([{"type": "ReplicaFailure", "status": "True",
-                        "reason": "FailedCreate", "message": "pods is forbidden: exceeded quota: pods"}]);
-                }
-            });
+            let mut status = json!({"readyReplicas": ready, "replicas": pods.len()});
+            if refused {
+                status["conditions"] = json!([{"type": "ReplicaFailure", "status": "True",
+                    "reason": "FailedCreate", "message": "pods is forbidden: exceeded quota: pods"}]);
+            }
+            if deployment["status"] != status {
+                api.edit("Deployment", &name_of(deployment), |d| d["status"] = status);
+            }
         }
     }
 
@@ -197,8 +198,7 @@ pub fn selects(selector: &Value, labels: &Value) -> bool {
 
 /// A Service without a selector keeps the slice it had, as in the real controller.
 fn slices(api: &mut Api, now: &str) {
-    let services: Vec<Value> = api.list("Service").cloned().collect();
-    for service in services {
+    for service in api.held("Service") {
         let selector = &service["spec"]["selector"];
         if selector.as_object().is_none_or(serde_json::Map::is_empty) {
             continue;
@@ -219,17 +219,21 @@ fn slices(api: &mut Api, now: &str) {
         labels["kubernetes.io/service-name"] = name_of(&service).into();
         let owner = json!([{"apiVersion": "v1", "kind": "Service", "name": name_of(&service),
             "uid": uid_of(&service), "controller": true}]);
-        if api.get("EndpointSlice", &name).is_none() {
+        let endpoints = Value::Array(endpoints);
+        let Some(slice) = api.get("EndpointSlice", &name) else {
             let slice = json!({"apiVersion": "discovery.k8s.io/v1", "addressType": "IPv4",
-                "metadata": {"namespace": "shop"}, "endpoints": []});
-            api.create(("EndpointSlice", name.clone()), slice, now)
-                .unwrap();
+                "metadata": {"namespace": "shop", "labels": labels, "ownerReferences": owner},
+                "endpoints": endpoints});
+            let key = ("EndpointSlice", name);
+            api.create(key, slice, now).unwrap();
+            continue;
+        };
+        if slice["endpoints"] != endpoints || slice["metadata"]["labels"] != labels {
+            api.edit("EndpointSlice", &name, |slice| {
+                slice["metadata"]["labels"] = labels;
+                slice["endpoints"] = endpoints;
+            });
         }
-        api.edit("EndpointSlice", &name, |slice| {
-            slice["metadata"]["labels"] = labels;
-            slice["metadata"]["ownerReferences"] = owner;
-            slice["endpoints"] = endpoints.into();
-        });
     }
 }
 

@@ -1,5 +1,7 @@
 //! An exchange of three services, and worlds to begin with.
 
+use std::sync::OnceLock;
+
 use serde_json::{Value, json};
 
 use super::world::World;
@@ -26,17 +28,25 @@ pub fn spec(version: &str, change: impl FnOnce(&mut Value)) -> Value {
 
 /// Version 1 is live on blue, nothing moves.
 pub fn live() -> World {
-    let mut world = World::new(exchange("1"));
-    world.settle();
-    assert_eq!(world.phase(), "Live");
-    world
+    static LIVE: OnceLock<World> = OnceLock::new();
+    let install = || {
+        let mut world = World::new(exchange("1"));
+        world.settle();
+        assert_eq!(world.phase(), "Live");
+        world
+    };
+    LIVE.get_or_init(install).clone()
 }
 
 /// Version 2 is live on green, version 1 is warm on blue.
 pub fn warm() -> World {
-    let mut world = live();
-    world.apply(exchange("2"));
-    world.settle();
-    assert_eq!(world.phase(), "Warm");
-    world
+    static WARM: OnceLock<World> = OnceLock::new();
+    let release = || {
+        let mut world = live();
+        world.apply(exchange("2"));
+        world.settle();
+        assert_eq!(world.phase(), "Warm");
+        world
+    };
+    WARM.get_or_init(release).clone()
 }

@@ -18,6 +18,5 @@ pub use cluster::Fate;
 pub use faults::Fault;
 pub use fixture::{SERVICES, exchange, live, spec, warm};
 pub use outcome::outcome;
-pub use shell::Pass;
 pub use story::{Point, Story};
-pub use world::{RELEASE, World};
+pub use world::World;

@@ -27,7 +27,8 @@ impl<'a> Reading<'a> {
     }
 
     pub fn live_service(self, service: &str) -> Option<&'a Value> {
-        self.live_services().find(|s| label(s, "service") == service)
+        self.live_services()
+            .find(|s| label(s, "service") == service)
     }
 
     /// Pods that the spec asks for, if it names the service.

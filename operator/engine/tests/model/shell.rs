@@ -172,7 +172,9 @@ impl World {
             if let Some((code, message)) = code {
                 refused = true;
                 // Stale knowledge is no failure: the next observation knows better.
-                if matches!(code, 404 | 409) && call.verb != Verb::Create || call.verb == Verb::Status {
+                if matches!(code, 404 | 409) && call.verb != Verb::Create
+                    || call.verb == Verb::Status
+                {
                     continue;
                 }
                 failed.push(Failure {

@@ -72,7 +72,12 @@ impl Story {
                     let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                         check(world);
                     }));
-                    assert!(told.is_ok(), "{}: not so: {what}\n{}", self.name, world.told());
+                    assert!(
+                        told.is_ok(),
+                        "{}: not so: {what}\n{}",
+                        self.name,
+                        world.told()
+                    );
                 }
                 Op::Check(..) => {}
             }

@@ -85,9 +85,7 @@ impl World {
 
     /// `kubectl delete` of a child, or of anything.
     pub fn delete(&mut self, kind: &'static str, name: &str) {
-        let key = (kind, name.to_owned());
-        assert!(self.api.get(kind, name).is_some(), "{key:?} is not there");
-        self.api.remove(&key);
+        self.api.remove(&(kind, name.to_owned()));
     }
 
     pub fn edit(&mut self, kind: &'static str, name: &str, change: impl FnOnce(&mut Value)) {
@@ -176,9 +174,11 @@ impl World {
             if self.past.len() == PAST {
                 self.past.pop_front();
             }
-            let mut past = self.api.clone();
-            past.log.clear();
-            self.past.push_back(Arc::new(past));
+            let objects = self.api.objects.clone();
+            self.past.push_back(Arc::new(Api {
+                objects,
+                ..Api::default()
+            }));
         }
         let from = self.phase();
         let pass = self.taped();
@@ -225,7 +225,7 @@ impl World {
 
     fn is_moving(&self) -> bool {
         let phase = self.phase();
-        ["Preparing", "Verifying", "Switching"].contains(&phase.as_str())
+        ["Preparing", "Verifying", "Switching", "RollingBack"].contains(&phase.as_str())
     }
 
     fn settled(&mut self) {

@@ -32,17 +32,33 @@ stories!(
 /// All children as they were, whatever was done to them.
 fn repaired(w: &World) {
     let fresh = if w.phase() == "Warm" { warm() } else { live() };
-    let kinds = ["Deployment", "Service", "ConfigMap", "PodDisruptionBudget", "ControllerRevision"];
+    let kinds = [
+        "Deployment",
+        "Service",
+        "ConfigMap",
+        "PodDisruptionBudget",
+        "ControllerRevision",
+    ];
     for kind in kinds {
         let read = |w: &World| -> Vec<(Value, Value, Value)> {
-            let read = |o: &Value| (o["metadata"]["labels"].clone(), o["spec"].clone(), o["data"].clone());
+            let read = |o: &Value| {
+                (
+                    o["metadata"]["labels"].clone(),
+                    o["spec"].clone(),
+                    o["data"].clone(),
+                )
+            };
             w.api.list(kind).map(read).collect()
         };
         assert_eq!(read(w), read(&fresh), "{kind}");
     }
     assert_eq!(w.phase(), fresh.phase());
     assert!(w.condition("Ready").is_some());
-    assert_eq!(w.status().history.len(), fresh.status().history.len(), "no release was started");
+    assert_eq!(
+        w.status().history.len(),
+        fresh.status().history.len(),
+        "no release was started"
+    );
 }
 
 fn deployments_deleted() -> Story {
@@ -78,7 +94,12 @@ fn config_maps_deleted() -> Story {
 fn stored_revision_deleted() -> Story {
     Story::given("stored revision deleted", live())
         .when(|w| {
-            let name = w.api.list("ControllerRevision").map(World::name_of).next().unwrap();
+            let name = w
+                .api
+                .list("ControllerRevision")
+                .map(World::name_of)
+                .next()
+                .unwrap();
             w.delete("ControllerRevision", &name);
         })
         .then("it is stored again", repaired)
@@ -92,7 +113,11 @@ fn live_service_deleted() -> Story {
 
 fn replicas_edited() -> Story {
     Story::given("replicas edited", live())
-        .when(|w| w.edit("Deployment", "shop-user-blue", |d| d["spec"]["replicas"] = 0.into()))
+        .when(|w| {
+            w.edit("Deployment", "shop-user-blue", |d| {
+                d["spec"]["replicas"] = 0.into()
+            })
+        })
         .then("they are put back", repaired)
 }
 
@@ -145,13 +170,21 @@ fn pinned_selector_edited() -> Story {
 
 fn budget_edited() -> Story {
     Story::given("budget edited", live())
-        .when(|w| w.edit("PodDisruptionBudget", "shop-user-blue", |b| b["spec"]["maxUnavailable"] = 2.into()))
+        .when(|w| {
+            w.edit("PodDisruptionBudget", "shop-user-blue", |b| {
+                b["spec"]["maxUnavailable"] = 2.into()
+            })
+        })
         .then("it is put back", repaired)
 }
 
 fn ports_edited() -> Story {
     Story::given("ports edited", live())
-        .when(|w| w.edit("Service", "shop-user", |s| s["spec"]["ports"][0]["targetPort"] = 1.into()))
+        .when(|w| {
+            w.edit("Service", "shop-user", |s| {
+                s["spec"]["ports"][0]["targetPort"] = 1.into()
+            })
+        })
         .then("they are put back", repaired)
 }
 
@@ -171,19 +204,31 @@ fn selector_edited() -> Story {
 
 fn selector_removed() -> Story {
     Story::given("selector removed", live())
-        .when(|w| w.edit("Service", "shop-user", |s| s["spec"]["selector"] = Value::Null))
+        .when(|w| {
+            w.edit("Service", "shop-user", |s| {
+                s["spec"]["selector"] = Value::Null
+            })
+        })
         .then("it is put back", repaired)
 }
 
 fn selector_narrowed() -> Story {
     Story::given("selector narrowed", live())
-        .when(|w| w.edit("Service", "shop-user", |s| s["spec"]["selector"]["canary"] = "yes".into()))
+        .when(|w| {
+            w.edit("Service", "shop-user", |s| {
+                s["spec"]["selector"]["canary"] = "yes".into()
+            })
+        })
         .then("it is put back", repaired)
 }
 
 fn epoch_removed() -> Story {
     Story::given("epoch removed", live())
-        .when(|w| w.edit("Service", "shop-user", |s| s["metadata"]["annotations"] = json!({})))
+        .when(|w| {
+            w.edit("Service", "shop-user", |s| {
+                s["metadata"]["annotations"] = json!({})
+            })
+        })
         .then("it is written again from the journal", |w| {
             let annotations = &w.raw("Service", "shop-user")["metadata"]["annotations"];
             assert_eq!(annotations["changeover.dev/epoch"], "1");
@@ -199,7 +244,10 @@ fn epoch_raised() -> Story {
         })
         .when(|w| w.apply(crate::model::exchange("2")))
         .then("the next switch counts on from there", |w| {
-            assert_eq!((w.phase().as_str(), w.status().switch.unwrap().epoch), ("Warm", 8));
+            assert_eq!(
+                (w.phase().as_str(), w.status().switch.unwrap().epoch),
+                ("Warm", 8)
+            );
         })
 }
 

@@ -55,6 +55,12 @@ fn deleted_and_created_again() -> Story {
             w.create_release(exchange("2"));
         })
         .then("the namesake waits for the collector and installs", |w| {
-            assert_eq!((w.phase().as_str(), w.status().live.unwrap().version.as_str()), ("Live", "2"));
+            assert_eq!(
+                (
+                    w.phase().as_str(),
+                    w.status().live.unwrap().version.as_str()
+                ),
+                ("Live", "2")
+            );
         })
 }

@@ -24,7 +24,10 @@ fn first_install() -> Story {
         assert!(w.condition("Switched").is_some());
         let told: Vec<_> = w.events.iter().map(|(reason, _)| *reason).collect();
         assert_eq!(told, ["ReleaseStarted", "Verified", "Switched"]);
-        assert_eq!(w.raw("Service", "shop-user")["metadata"]["annotations"]["changeover.dev/epoch"], "1");
+        assert_eq!(
+            w.raw("Service", "shop-user")["metadata"]["annotations"]["changeover.dev/epoch"],
+            "1"
+        );
     })
 }
 
@@ -46,56 +49,91 @@ fn failing(fate: Fate) -> World {
 
 fn first_install_that_never_gets_ready() -> Story {
     let message = "cannot reach the database: check DATABASE_URL";
-    Story::given("first install that never gets ready", failing(Fate::Crashes(message)))
-        .then("it is rejected with the pod's last words", |w| {
-            let (reason, message) = w.condition("Stalled").unwrap();
-            assert_eq!((w.phase().as_str(), reason.as_str()), ("Rejected", "ProgressDeadlineExceeded"));
-            assert!(message.contains("cannot reach the database: check DATABASE_URL"), "{message}");
-            assert!(message.contains("pod shop-user-blue-"), "{message}");
-            assert!(message.contains("nothing is live"), "{message}");
-            assert!(w.raw("Service", "shop-user").is_null(), "no live Service before the switch");
-        })
-        .after(601)
-        .then("its pods are collected", |w| {
-            assert!(w.raw("Deployment", "shop-user-blue").is_null());
-            assert_eq!(w.phase(), "Rejected");
-        })
+    Story::given(
+        "first install that never gets ready",
+        failing(Fate::Crashes(message)),
+    )
+    .then("it is rejected with the pod's last words", |w| {
+        let (reason, message) = w.condition("Stalled").unwrap();
+        assert_eq!(
+            (w.phase().as_str(), reason.as_str()),
+            ("Rejected", "ProgressDeadlineExceeded")
+        );
+        assert!(
+            message.contains("cannot reach the database: check DATABASE_URL"),
+            "{message}"
+        );
+        assert!(message.contains("pod shop-user-blue-"), "{message}");
+        assert!(message.contains("nothing is live"), "{message}");
+        assert!(
+            w.raw("Service", "shop-user").is_null(),
+            "no live Service before the switch"
+        );
+    })
+    .after(601)
+    .then("its pods are collected", |w| {
+        assert!(w.raw("Deployment", "shop-user-blue").is_null());
+        assert_eq!(w.phase(), "Rejected");
+    })
 }
 
 fn fixed_first_install() -> Story {
     Story::given("fixed first install", failing(Fate::ImageMissing))
         .then("the image is named as the cause", |w| {
-            assert!(w.condition("Stalled").unwrap().1.contains("ImagePullBackOff"));
+            assert!(
+                w.condition("Stalled")
+                    .unwrap()
+                    .1
+                    .contains("ImagePullBackOff")
+            );
         })
         .when(|w| w.apply(exchange("2")))
         .then("the fix is live", |w| {
-            assert_eq!((w.phase().as_str(), w.status().live.unwrap().version.as_str()), ("Live", "2"));
+            assert_eq!(
+                (
+                    w.phase().as_str(),
+                    w.status().live.unwrap().version.as_str()
+                ),
+                ("Live", "2")
+            );
         })
 }
 
 fn first_install_loses_its_pods_in_the_switch() -> Story {
-    Story::given("first install loses its pods in the switch", World::new(exchange("1")))
-        .during("Switching", |w| w.break_pods("blue"))
-        .then("there is nothing to go back to", |w| {
-            assert_eq!(w.status().rejected.unwrap().reason, "NothingToGoBackTo");
-        })
+    Story::given(
+        "first install loses its pods in the switch",
+        World::new(exchange("1")),
+    )
+    .during("Switching", |w| w.break_pods("blue"))
+    .then("there is nothing to go back to", |w| {
+        assert_eq!(w.status().rejected.unwrap().reason, "NothingToGoBackTo");
+    })
 }
 
 fn fix_after_a_first_install_that_lost_its_pods() -> Story {
-    Story::given("fix after a first install that lost its pods", World::new(exchange("1")))
-        .during("Switching", |w| {
-            w.step();
-            w.step();
-            w.break_pods("blue");
-        })
-        .then("it is rejected", |w| {
-            assert_eq!(w.phase(), "Rejected");
-            assert!(!w.raw("Service", "shop-user").is_null(), "live Services stay");
-        })
-        .when(World::heal_pods)
-        .when(|w| w.apply(exchange("2")))
-        .then("the fix is built beside what clients still use", |w| {
-            let live = w.status().live.unwrap();
-            assert_eq!((live.version.as_str(), live.colour.as_str()), ("2", "green"));
-        })
+    Story::given(
+        "fix after a first install that lost its pods",
+        World::new(exchange("1")),
+    )
+    .during("Switching", |w| {
+        w.step();
+        w.step();
+        w.break_pods("blue");
+    })
+    .then("it is rejected", |w| {
+        assert_eq!(w.phase(), "Rejected");
+        assert!(
+            !w.raw("Service", "shop-user").is_null(),
+            "live Services stay"
+        );
+    })
+    .when(World::heal_pods)
+    .when(|w| w.apply(exchange("2")))
+    .then("the fix is built beside what clients still use", |w| {
+        let live = w.status().live.unwrap();
+        assert_eq!(
+            (live.version.as_str(), live.colour.as_str()),
+            ("2", "green")
+        );
+    })
 }

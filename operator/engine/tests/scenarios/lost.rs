@@ -23,7 +23,13 @@ fn status_lost_while_live() -> Story {
     Story::given("status lost while live", live())
         .when(lose)
         .then("live is what the selectors say", |w| {
-            assert_eq!((w.phase().as_str(), w.status().live.unwrap().version.as_str()), ("Live", "1"));
+            assert_eq!(
+                (
+                    w.phase().as_str(),
+                    w.status().live.unwrap().version.as_str()
+                ),
+                ("Live", "1")
+            );
             assert_eq!((w.status().switch.unwrap().epoch, w.cluster.made()), (2, 5));
         })
 }
@@ -32,8 +38,17 @@ fn status_lost_while_warm() -> Story {
     Story::given("status lost while warm", warm())
         .when(lose)
         .then("live is what the selectors say", |w| {
-            assert_eq!((w.phase().as_str(), w.status().live.unwrap().version.as_str()), ("Live", "2"));
-            assert!(w.raw("Deployment", "shop-user-blue").is_null(), "nothing says it is kept");
+            assert_eq!(
+                (
+                    w.phase().as_str(),
+                    w.status().live.unwrap().version.as_str()
+                ),
+                ("Live", "2")
+            );
+            assert!(
+                w.raw("Deployment", "shop-user-blue").is_null(),
+                "nothing says it is kept"
+            );
         })
 }
 
@@ -46,7 +61,13 @@ fn status_lost_while_preparing() -> Story {
             lose(w);
         })
         .then("the release goes on", |w| {
-            assert_eq!((w.phase().as_str(), w.status().live.unwrap().version.as_str()), ("Warm", "2"));
+            assert_eq!(
+                (
+                    w.phase().as_str(),
+                    w.status().live.unwrap().version.as_str()
+                ),
+                ("Warm", "2")
+            );
             assert_eq!(w.cluster.made(), 10);
         })
 }
@@ -64,8 +85,18 @@ fn status_lost_in_the_middle_of_the_flip() -> Story {
         .when(|w| w.apply(exchange("2")))
         .during("Switching", split)
         .then("the split is joined, and the release done", |w| {
-            assert_eq!((w.phase().as_str(), w.status().live.unwrap().version.as_str()), ("Warm", "2"));
-            assert!(w.events.iter().any(|(reason, _)| *reason == "StatusRebuilt"));
+            assert_eq!(
+                (
+                    w.phase().as_str(),
+                    w.status().live.unwrap().version.as_str()
+                ),
+                ("Warm", "2")
+            );
+            assert!(
+                w.events
+                    .iter()
+                    .any(|(reason, _)| *reason == "StatusRebuilt")
+            );
         })
 }
 
@@ -90,7 +121,13 @@ fn status_lost_in_the_first_switch() -> Story {
             lose(w);
         })
         .then("it is live", |w| {
-            assert_eq!((w.phase().as_str(), w.status().live.unwrap().version.as_str()), ("Live", "1"));
+            assert_eq!(
+                (
+                    w.phase().as_str(),
+                    w.status().live.unwrap().version.as_str()
+                ),
+                ("Live", "1")
+            );
             assert!(!w.raw("Service", "shop-trade").is_null());
         })
 }

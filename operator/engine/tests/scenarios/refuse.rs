@@ -45,13 +45,19 @@ fn broken_probe() -> Story {
             let rejected = w.status().rejected.unwrap();
             assert_eq!(rejected.reason, "SmokeProbeFailed");
             let expected = r#"GET /version: expected $.version to be "2", got "1" (3 attempts)"#;
-            assert!(rejected.message.starts_with("trade: pod shop-trade-green-"), "{rejected:?}");
+            assert!(
+                rejected.message.starts_with("trade: pod shop-trade-green-"),
+                "{rejected:?}"
+            );
             assert!(rejected.message.ends_with(expected), "{rejected:?}");
             let (reason, message) = w.condition("Stalled").unwrap();
             assert_eq!(reason, "SmokeProbeFailed");
             assert!(message.contains("1 stays live"), "{message}");
             assert!(w.condition("Ready").is_none());
-            assert!(!w.raw("Deployment", "shop-trade-green").is_null(), "kept for its logs");
+            assert!(
+                !w.raw("Deployment", "shop-trade-green").is_null(),
+                "kept for its logs"
+            );
         })
         .after(601)
         .then("and collected after keepFailed", |w| {
@@ -71,32 +77,43 @@ fn says(w: &World, words: &str) {
     let rejected = w.status().rejected.unwrap();
     assert_eq!(rejected.reason, "ProgressDeadlineExceeded");
     let message = rejected.message;
-    assert!(message.contains(words) && message.contains("user: 0 of 2 pods ready"), "{message}");
+    assert!(
+        message.contains(words) && message.contains("user: 0 of 2 pods ready"),
+        "{message}"
+    );
 }
 
 fn missing_image() -> Story {
-    failing("missing image", Fate::ImageMissing)
-        .then("the message says so", |w| says(w, "ImagePullBackOff: Back-off pulling image"))
+    failing("missing image", Fate::ImageMissing).then("the message says so", |w| {
+        says(w, "ImagePullBackOff: Back-off pulling image")
+    })
 }
 
 fn quota() -> Story {
-    failing("quota", Fate::Quota)
-        .then("the message says so", |w| says(w, "Deployment shop-user-green: pods is forbidden: exceeded quota"))
+    failing("quota", Fate::Quota).then("the message says so", |w| {
+        says(
+            w,
+            "Deployment shop-user-green: pods is forbidden: exceeded quota",
+        )
+    })
 }
 
 fn crash() -> Story {
-    failing("crash", Fate::Crashes("no DATABASE_URL"))
-        .then("the message says so", |w| says(w, "exited with code 1, 4 restarts: no DATABASE_URL"))
+    failing("crash", Fate::Crashes("no DATABASE_URL")).then("the message says so", |w| {
+        says(w, "exited with code 1, 4 restarts: no DATABASE_URL")
+    })
 }
 
 fn no_node() -> Story {
-    failing("no node", Fate::Unschedulable)
-        .then("the message says so", |w| says(w, "not scheduled: 0/1 nodes are available"))
+    failing("no node", Fate::Unschedulable).then("the message says so", |w| {
+        says(w, "not scheduled: 0/1 nodes are available")
+    })
 }
 
 fn never_ready() -> Story {
-    failing("never ready", Fate::NeverReady)
-        .then("the message says so", |w| says(w, "its readiness probe does not pass yet"))
+    failing("never ready", Fate::NeverReady).then("the message says so", |w| {
+        says(w, "its readiness probe does not pass yet")
+    })
 }
 
 fn rejected_is_not_tried_again() -> Story {
@@ -144,23 +161,32 @@ fn fix_after_a_rejection() -> Story {
         .when(|w| w.apply(exchange("2")))
         .then("it is rejected", is_untouched)
         .when(|w| w.apply(exchange("2.1")))
-        .then("the fix is live", |w| assert_eq!(w.status().live.unwrap().version, "2.1"))
+        .then("the fix is live", |w| {
+            assert_eq!(w.status().live.unwrap().version, "2.1")
+        })
 }
 
 fn collide(w: &mut World) {
-    w.apply(spec("2", |s| s["services"][1]["config"]["USER_URL"] = "http://elsewhere".into()));
+    w.apply(spec("2", |s| {
+        s["services"][1]["config"]["USER_URL"] = "http://elsewhere".into()
+    }));
 }
 
 fn is_stalled(w: &World) {
     let (reason, message) = w.condition("Stalled").unwrap();
     assert_eq!(reason, "InvalidSpec");
-    assert!(message.contains("service trade: USER_URL is set by the operator"), "{message}");
+    assert!(
+        message.contains("service trade: USER_URL is set by the operator"),
+        "{message}"
+    );
     assert_eq!(w.status().live.unwrap().version, "1");
     assert!(w.raw("Deployment", "shop-user-green").is_null());
 }
 
 fn invalid_spec() -> Story {
-    Story::given("invalid spec", live()).when(collide).then("it says what to change", is_stalled)
+    Story::given("invalid spec", live())
+        .when(collide)
+        .then("it says what to change", is_stalled)
 }
 
 fn invalid_spec_while_preparing() -> Story {
@@ -171,5 +197,8 @@ fn invalid_spec_while_preparing() -> Story {
             w.tick();
             collide(w);
         })
-        .then("the candidate is given up, and it says what to change", is_stalled)
+        .then(
+            "the candidate is given up, and it says what to change",
+            is_stalled,
+        )
 }

@@ -27,11 +27,21 @@ fn second_version() -> Story {
             assert_eq!(w.phase(), "Warm");
             assert_eq!(status.live.unwrap().version, "2");
             assert_eq!(status.warm.unwrap().version, "1");
-            assert!(w.condition("Ready").unwrap().1.contains("1 stays warm on blue until"));
+            assert!(
+                w.condition("Ready")
+                    .unwrap()
+                    .1
+                    .contains("1 stays warm on blue until")
+            );
             assert_eq!(w.raw("Deployment", "shop-user-blue")["spec"]["replicas"], 2);
             let journal = status.switch.unwrap();
             assert_eq!((journal.epoch, journal.services.len()), (2, 3));
-            assert!(journal.services.iter().all(|s| s.switched && s.cluster_ip.is_some()));
+            assert!(
+                journal
+                    .services
+                    .iter()
+                    .all(|s| s.switched && s.cluster_ip.is_some())
+            );
             assert!(journal.switch_millis.is_some() && journal.skew_millis == Some(0));
         })
 }
@@ -106,8 +116,14 @@ fn version_rename_only() -> Story {
 
 fn smoke_change_only() -> Story {
     Story::given("smoke change only", live())
-        .when(|w| w.apply(spec("1", |s| s["services"][0]["smoke"][0]["path"] = "/v".into())))
-        .then("nothing is released", |w| assert_eq!(w.status().history.len(), 1))
+        .when(|w| {
+            w.apply(spec("1", |s| {
+                s["services"][0]["smoke"][0]["path"] = "/v".into()
+            }))
+        })
+        .then("nothing is released", |w| {
+            assert_eq!(w.status().history.len(), 1)
+        })
 }
 
 fn services_added() -> Story {

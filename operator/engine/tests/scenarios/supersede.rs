@@ -20,22 +20,30 @@ stories!(
 
 fn third_is_live(w: &World) {
     let status = w.status();
-    assert_eq!((w.phase().as_str(), status.live.unwrap().version.as_str()), ("Warm", "3"));
+    assert_eq!(
+        (w.phase().as_str(), status.live.unwrap().version.as_str()),
+        ("Warm", "3")
+    );
 }
 
 fn superseded(w: &World) {
     third_is_live(w);
     let outcomes: Vec<_> = w.status().history.iter().map(|h| h.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Live, Outcome::Superseded, Outcome::Live]);
+    assert_eq!(
+        outcomes,
+        [Outcome::Live, Outcome::Superseded, Outcome::Live]
+    );
     assert_eq!(w.status().warm.unwrap().version, "1");
 }
 
 fn newer(name: &'static str, phase: &'static str) -> Story {
-    Story::given(name, live()).when(|w| w.apply(exchange("2"))).during(phase, |w| {
-        w.step();
-        w.tick();
-        w.apply(exchange("3"));
-    })
+    Story::given(name, live())
+        .when(|w| w.apply(exchange("2")))
+        .during(phase, |w| {
+            w.step();
+            w.tick();
+            w.apply(exchange("3"));
+        })
 }
 
 fn newer_spec_while_preparing() -> Story {
@@ -69,15 +77,23 @@ fn newer_spec_while_rolling_back() -> Story {
 }
 
 fn revert(name: &'static str, phase: &'static str) -> Story {
-    Story::given(name, live()).when(|w| w.apply(exchange("2"))).during(phase, |w| {
-        w.step();
-        w.tick();
-        w.apply(exchange("1"));
-    })
+    Story::given(name, live())
+        .when(|w| w.apply(exchange("2")))
+        .during(phase, |w| {
+            w.step();
+            w.tick();
+            w.apply(exchange("1"));
+        })
 }
 
 fn nothing_happened(w: &World) {
-    assert_eq!((w.phase().as_str(), w.status().live.unwrap().version.as_str()), ("Live", "1"));
+    assert_eq!(
+        (
+            w.phase().as_str(),
+            w.status().live.unwrap().version.as_str()
+        ),
+        ("Live", "1")
+    );
     assert_eq!(w.status().switch.unwrap().epoch, 1);
     assert!(w.raw("Deployment", "shop-user-green").is_null());
     assert_eq!(w.status().history[0].outcome, Outcome::Superseded);
@@ -117,11 +133,18 @@ fn changed_smoke_while_verifying() -> Story {
         .during("Verifying", |w| {
             w.step();
             w.apply(spec("2", |s| {
-                s["services"][0]["smoke"][0]["expect"]["json"] = serde_json::json!({"$.version": "x"});
+                s["services"][0]["smoke"][0]["expect"]["json"] =
+                    serde_json::json!({"$.version": "x"});
             }));
         })
         .then("what was proven before does not count", |w| {
             assert_eq!(w.phase(), "Rejected");
-            assert!(w.status().rejected.unwrap().message.contains(r#"expected $.version to be "x""#));
+            assert!(
+                w.status()
+                    .rejected
+                    .unwrap()
+                    .message
+                    .contains(r#"expected $.version to be "x""#)
+            );
         })
 }

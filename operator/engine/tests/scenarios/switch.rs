@@ -18,12 +18,17 @@ stories!(
 
 /// Version 2 is on its way; one request batch of the switch (the stamps) is out.
 fn switching(name: &'static str, act: fn(&mut World)) -> Story {
-    Story::given(name, live()).when(|w| w.apply(exchange("2"))).during("Switching", act)
+    Story::given(name, live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Switching", act)
 }
 
 fn rolled_back(w: &World) {
     let status = w.status();
-    assert_eq!((w.phase().as_str(), status.live.unwrap().version.as_str()), ("RolledBack", "1"));
+    assert_eq!(
+        (w.phase().as_str(), status.live.unwrap().version.as_str()),
+        ("RolledBack", "1")
+    );
     assert_eq!(status.switch.unwrap().epoch, 3);
     assert!(status.rejected.is_some());
     for service in ["shop-user", "shop-trade", "shop-notification"] {
@@ -41,7 +46,12 @@ fn target_loses_its_pods() -> Story {
     .then("clients are back on the old colour", |w| {
         rolled_back(w);
         assert_eq!(w.status().rejected.unwrap().reason, "TargetCannotServe");
-        assert!(w.condition("Stalled").unwrap().1.contains("lost its pods during the switch"));
+        assert!(
+            w.condition("Stalled")
+                .unwrap()
+                .1
+                .contains("lost its pods during the switch")
+        );
     })
     .after(601)
     .then("the failed colour is collected", |w| {
@@ -51,8 +61,10 @@ fn target_loses_its_pods() -> Story {
 }
 
 fn target_loses_its_pods_before_the_first_flip() -> Story {
-    switching("target loses its pods before the first flip", |w| w.break_pods("green"))
-        .then("clients stay", rolled_back)
+    switching("target loses its pods before the first flip", |w| {
+        w.break_pods("green")
+    })
+    .then("clients stay", rolled_back)
 }
 
 fn neither_colour_can_serve() -> Story {
@@ -64,7 +76,10 @@ fn neither_colour_can_serve() -> Story {
     })
     .then("it holds and says so", |w| {
         let (reason, message) = w.condition("Stalled").unwrap();
-        assert_eq!((w.phase().as_str(), reason.as_str()), ("RollingBack", "OldColourCannotServe"));
+        assert_eq!(
+            (w.phase().as_str(), reason.as_str()),
+            ("RollingBack", "OldColourCannotServe")
+        );
         assert!(message.contains("user: 0 of 2 pods ready"), "{message}");
     })
     .when(|w| {
@@ -84,16 +99,16 @@ fn slices_do_not_follow() -> Story {
         w.tick();
     })
     .during("RollingBack", |w| w.cluster.frozen = true)
-        .then("it waits", |w| {
-            assert_eq!(w.phase(), "RollingBack");
-            assert_eq!(w.status().rejected.unwrap().reason, "TargetCannotServe");
-        })
-        .after(31)
-        .then("it says that it is late", |w| {
-            assert_eq!(w.condition("Stalled").unwrap().0, "RollbackLate");
-        })
-        .when(|w| w.cluster.frozen = false)
-        .then("it gets there", rolled_back)
+    .then("it waits", |w| {
+        assert_eq!(w.phase(), "RollingBack");
+        assert_eq!(w.status().rejected.unwrap().reason, "TargetCannotServe");
+    })
+    .after(31)
+    .then("it says that it is late", |w| {
+        assert_eq!(w.condition("Stalled").unwrap().0, "RollbackLate");
+    })
+    .when(|w| w.cluster.frozen = false)
+    .then("it gets there", rolled_back)
 }
 
 fn pod_joins_during_the_switch() -> Story {
@@ -158,7 +173,10 @@ fn live_service_deleted_during_the_switch() -> Story {
         let recorded = &w.status().switch.unwrap().services[1].cluster_ip;
         let address = w.raw("Service", "shop-trade")["spec"]["clusterIP"].as_str();
         assert_eq!(recorded.as_deref(), address);
-        assert_eq!(live().raw("Service", "shop-trade")["spec"]["clusterIP"].as_str(), address);
+        assert_eq!(
+            live().raw("Service", "shop-trade")["spec"]["clusterIP"].as_str(),
+            address
+        );
     })
 }
 
