@@ -1,0 +1,19 @@
+//! What the tests of the api-server tier share.
+//!
+//! Real are etcd, the API server, the controller manager and the operator, which runs with exactly the rights that the chart
+//! gives it. There is no kubelet: [`Kubelet`] makes the pods Ready when a test lets it, and one small program answers for all of them.
+
+mod environment;
+mod kubelet;
+mod operator;
+mod release;
+mod sandbox;
+mod state;
+mod wait;
+
+pub use environment::{cluster, examples, test_client};
+pub use kubelet::Kubelet;
+pub use operator::Operator;
+pub use release::{NAME, SERVICES, exchange, with_tag};
+pub use sandbox::Sandbox;
+pub use state::{Children, message, phase_is, selected};

@@ -1,0 +1,54 @@
+//! The exchange that the tests release: two services of two pods.
+
+use changeover_crds::ExchangeRelease;
+use serde_json::{Value, json};
+
+/// Name of the release in every test.
+pub const NAME: &str = "exchange";
+/// Its services, callee first.
+pub const SERVICES: [&str; 2] = ["user", "trade"];
+
+/// One version of the exchange; its pods answer as that version.
+#[must_use]
+pub fn exchange(version: &str) -> Value {
+    with_tag(version, version)
+}
+
+/// One version of the exchange, of images with this tag. What the tag ends in decides about its pods: `-broken` are ready
+/// and answer as another version, `-unready` never become ready.
+#[must_use]
+pub fn with_tag(version: &str, tag: &str) -> Value {
+    let service = |name: &str| {
+        json!({
+            "name": name,
+            "image": format!("localhost/exchange-{name}:{tag}"),
+            "replicas": 2,
+            "port": 8080,
+            "adminPort": 9090,
+            "config": {"LOG_LEVEL": "info"},
+            "resources": {"requests": {"cpu": "20m"}},
+            // A probe waits for as long as a test holds the answer back.
+            "smoke": [{"path": "/version", "expect": {"json": {"$.version": version}}, "timeout": "30s"}],
+        })
+    };
+    json!({
+        "apiVersion": "changeover.dev/v1alpha1",
+        "kind": "ExchangeRelease",
+        "metadata": {"name": NAME},
+        "spec": {
+            "version": version,
+            "services": SERVICES.map(service),
+            "verification": {"timeout": "60s"},
+            "progressDeadline": "60s",
+            "switchDeadline": "30s",
+            "rollbackWindow": "10m",
+            "keepFailed": "10m",
+        },
+    })
+}
+
+/// Whether a release's status is as asked for, beside its phase.
+pub(crate) fn live_version(release: &ExchangeRelease) -> Option<&str> {
+    let live = release.status.as_ref()?.live.as_ref()?;
+    Some(&live.version)
+}

@@ -1,0 +1,124 @@
+//! Children that someone deletes or edits are put right, and clients see nothing of it.
+
+use anyhow::{Context, Result};
+use changeover_apiserver_tests::{NAME, Sandbox, selected};
+use changeover_crds::{Colour, names};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use kube::ResourceExt;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use serde_json::json;
+
+use crate::{assert_served_by, with_first_release};
+
+#[tokio::test]
+async fn a_deleted_live_service_comes_back_with_its_address() -> Result<()> {
+    let (sandbox, _operator) = with_first_release().await?;
+    let name = names::live_service(NAME, "user");
+    let before: Service = sandbox.api().get(&name).await?;
+    sandbox
+        .api::<Service>()
+        .delete(&name, &DeleteParams::default())
+        .await?;
+    let after = sandbox
+        .await_object::<Service>(&name, "a new one", |service| service.uid() != before.uid())
+        .await?;
+    let address = |service: &Service| {
+        service
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.cluster_ip.clone())
+    };
+    assert_eq!(address(&after), address(&before));
+    assert_eq!(selected(&after), selected(&before));
+    assert_serves_again(&sandbox).await?;
+    sandbox.finish().await
+}
+
+#[tokio::test]
+async fn an_edited_selector_is_put_back() -> Result<()> {
+    let (sandbox, _operator) = with_first_release().await?;
+    let name = names::live_service(NAME, "user");
+    let before: Service = sandbox.api().get(&name).await?;
+    for edit in [
+        json!({"spec": {"selector": {names::COLOUR: "green"}}}),
+        json!({"spec": {"selector": {"app": "other"}}}),
+        json!({"spec": {"selector": null}}),
+        json!({"metadata": {"annotations": {names::EPOCH: null}}}),
+    ] {
+        let edited = sandbox
+            .api::<Service>()
+            .patch(&name, &PatchParams::default(), &Patch::Merge(&edit))
+            .await?;
+        sandbox
+            .await_object::<Service>(&name, "the selector as it was", |service| {
+                let selector = |s: &Service| s.spec.as_ref().and_then(|spec| spec.selector.clone());
+                service.resource_version() != edited.resource_version()
+                    && selector(service) == selector(&before)
+                    && selected(service).1 >= selected(&before).1
+            })
+            .await
+            .with_context(|| edit.to_string())?;
+    }
+    assert_serves_again(&sandbox).await?;
+    sandbox.finish().await
+}
+
+#[tokio::test]
+async fn a_scaled_deployment_is_scaled_back_and_a_deleted_one_made_again() -> Result<()> {
+    let (sandbox, _operator) = with_first_release().await?;
+    let name = names::coloured(NAME, "trade", Colour::Blue);
+    let scale = Patch::Merge(json!({"spec": {"replicas": 1}}));
+    let scaled = sandbox
+        .api::<Deployment>()
+        .patch(&name, &PatchParams::default(), &scale)
+        .await?;
+    let complete = |d: &Deployment| {
+        let replicas = d.spec.as_ref().and_then(|spec| spec.replicas);
+        let available = d
+            .status
+            .as_ref()
+            .and_then(|status| status.available_replicas);
+        replicas == Some(2) && available == Some(2)
+    };
+    sandbox
+        .await_object::<Deployment>(&name, "two pods", |d| {
+            d.metadata.generation > scaled.metadata.generation && complete(d)
+        })
+        .await?;
+    sandbox
+        .api::<Deployment>()
+        .delete(&name, &DeleteParams::background())
+        .await?;
+    sandbox
+        .await_object::<Deployment>(&name, "a new one", |d| {
+            d.uid() != scaled.uid() && complete(d)
+        })
+        .await?;
+    assert_serves_again(&sandbox).await?;
+    sandbox.finish().await
+}
+
+#[tokio::test]
+async fn a_deleted_config_map_is_made_again() -> Result<()> {
+    let (sandbox, _operator) = with_first_release().await?;
+    let ours = ListParams::default().labels(&format!("{}={NAME}", names::RELEASE));
+    let before = sandbox.api::<ConfigMap>().list(&ours).await?.items;
+    let first = before.first().context("no ConfigMap")?;
+    sandbox
+        .api::<ConfigMap>()
+        .delete(&first.name_any(), &DeleteParams::default())
+        .await?;
+    sandbox
+        .await_object::<ConfigMap>(&first.name_any(), "a new one", |now| {
+            now.uid() != first.uid() && now.data == first.data && now.immutable == Some(true)
+        })
+        .await?;
+    sandbox.finish().await
+}
+
+/// The EndpointSlices follow the Services in a moment.
+async fn assert_serves_again(sandbox: &Sandbox) -> Result<()> {
+    sandbox.await_endpoints(Colour::Blue).await?;
+    assert_served_by(sandbox, Colour::Blue).await
+}
