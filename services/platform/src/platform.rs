@@ -53,10 +53,16 @@ impl Lifecycle {
         })
     }
 
-    /// From now on the process is on its way out.
+    /// From now on answers ask clients to reconnect elsewhere. The process stays ready: when all pods
+    /// of a colour end together, kube-proxy falls back to those that are terminating and still serve,
+    /// and calls inside the colour depend on that.
+    pub(crate) fn leave(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on nothing new is taken.
     pub(crate) fn stop(&self) {
         self.readiness.stopping();
-        self.stopping.store(true, Ordering::Relaxed);
     }
 
     /// Whether answers ask clients to reconnect.

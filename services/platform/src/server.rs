@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
@@ -22,8 +22,6 @@ use crate::settings::Settings;
 const KEEP_ALIVE: Duration = Duration::from_secs(120);
 /// What is in flight when the port closes gets this long.
 const FINISH_SECONDS: u64 = 20;
-/// A lame duck without connections may leave after this long.
-const SHORTEST_LAME_DUCK: Duration = Duration::from_secs(1);
 /// Background tasks get this long to finish.
 const TASKS: Duration = Duration::from_secs(5);
 
@@ -113,8 +111,10 @@ fn listen(settings: &Settings, port: u16, name: &str) -> Result<TcpListener, Sta
 /// Leaves without losing a request: first asks clients to reconnect elsewhere while it still serves,
 /// then closes the port, finishes what is in flight, and ends the background tasks.
 pub(crate) async fn shut_down(client: Running, platform: &Platform, settings: &Settings) {
+    platform.lifecycle().leave();
+    // All of it, even without a connection: the next one may come from a pod that leaves as well.
+    tokio::time::sleep(Duration::from_secs(settings.lame_duck_seconds)).await;
     platform.lifecycle().stop();
-    lame_duck(platform, Duration::from_secs(settings.lame_duck_seconds)).await;
     client.stop(true).await;
     platform.stopping().cancel();
     platform.tasks().close();
@@ -126,15 +126,4 @@ pub(crate) async fn shut_down(client: Running, platform: &Platform, settings: &S
     }
     // A connection that is still held must not keep the process.
     let _ = tokio::time::timeout(Duration::from_secs(1), platform.pool().close()).await;
-}
-
-async fn lame_duck(platform: &Platform, longest: Duration) {
-    let begun = Instant::now();
-    while begun.elapsed() < longest {
-        let open = platform.lifecycle().traffic.open_connections.get();
-        if open == 0 && begun.elapsed() >= SHORTEST_LAME_DUCK {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
