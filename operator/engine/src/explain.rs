@@ -4,6 +4,8 @@ use changeover_crds::{ColourStatus, ResourceExt};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
+use crate::decision::Request;
+use crate::observation::Failure;
 use crate::revision::StoredRevision;
 use crate::world::World;
 
@@ -30,6 +32,24 @@ pub(crate) fn unready(world: World<'_>, role: &ColourStatus, stored: &StoredRevi
     } else {
         format!("{text}; and {more} more services")
     }
+}
+
+/// Why the API server refuses a request that is about to be sent again, with the reason that conditions
+/// show for it. An overload or an outage passes by itself and is no refusal.
+pub(crate) fn refused(world: World<'_>, again: &[Request]) -> Option<(&'static str, String)> {
+    let is_again = |f: &&Failure| {
+        let same = |r: &Request| r.name() == f.name && f.request.starts_with(r.verb());
+        matches!(f.code, 400..=428 | 430..=499) && again.iter().any(same)
+    };
+    let failure = world.obs.failures.iter().find(is_again)?;
+    let message = format!("{}: {}", failure.request, quote(&failure.message));
+    Some(match failure.code {
+        409 => (
+            "NameTaken",
+            format!("{message}, and it is not this release's: remove or rename it"),
+        ),
+        _ => ("Refused", message),
+    })
 }
 
 fn cause(world: World<'_>, service: &str, role: &ColourStatus) -> String {

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::conditions::{self, Why};
 use crate::decision::{Decision, Notice, ProbeTarget, Request, Step};
+use crate::explain;
 use crate::observation::Observation;
 use crate::phase;
 use crate::revision::revision_of;
@@ -163,12 +164,24 @@ impl<'a> Turn<'a> {
     }
 
     fn finish(mut self, mv: Move) -> Decision {
+        // What was refused and is about to be tried again is told first.
+        let refusal = match &mv {
+            Move::Requests(requests) => explain::refused(self.world, requests),
+            _ => None,
+        };
+        let is_refused = refusal.is_some();
+        if let Some((reason, message)) = refusal {
+            self.stall(reason, message);
+        }
         self.derive();
         let old = self.world.release().status.clone().unwrap_or_default();
         let step = if intent(&old) != intent(&self.next) {
             Step::Status(Box::new(self.next))
         } else {
             match mv {
+                Move::Requests(_) if is_refused && old != self.next => {
+                    Step::Status(Box::new(self.next))
+                }
                 Move::Requests(requests) => Step::Requests(requests),
                 Move::Probe(targets) => Step::Probe(targets),
                 Move::Wait(_) | Move::Changed if old != self.next => {

@@ -9,8 +9,8 @@ use crate::decision::{Child, Kind, Request, Target};
 use crate::drift::covers;
 use crate::flip;
 use crate::render::Renderer;
-use crate::revision::{StoredRevision, is_short_of};
-use crate::world::{World, half_of, label};
+use crate::revision::{StoredRevision, StoredService, is_short_of};
+use crate::world::{World, half_of, is_ready, label};
 
 /// The next batch of repairs; empty when all is as it should be. Live comes first.
 pub(crate) fn next_batch(world: World<'_>, status: &ExchangeReleaseStatus) -> Vec<Request> {
@@ -172,7 +172,9 @@ fn live_services(
     let renderer = Renderer::new(world.release());
     let mut batch = flip::requests(world, live, &stored, epoch, status);
     batch.retain(|request| match request {
-        Request::Flip { service, .. } => !serves_elsewhere(world, live, service, status),
+        Request::Flip { service, .. } => !stored
+            .service(service)
+            .is_some_and(|s| serves_elsewhere(world, live, s)),
         _ => true,
     });
     for service in &stored.services {
@@ -195,32 +197,31 @@ fn live_services(
     batch
 }
 
-/// Whether someone pointed a Service to a colour that serves while the live one does not: putting it
+/// Whether someone pointed a Service to pods that serve while the live colour does not: putting it
 /// back now would cut clients off. It is put back when live serves again.
-fn serves_elsewhere(
-    world: World<'_>,
-    live: &ColourStatus,
-    service: &str,
-    status: &ExchangeReleaseStatus,
-) -> bool {
-    let serves = |role: &ColourStatus| {
-        let stored = world.stored(&role.revision);
-        let desired = stored.and_then(|s| s.service(service).map(|s| world.desired(s)));
-        let ready = i32::try_from(world.ready(service, role).len()).unwrap_or(i32::MAX);
-        desired.is_some_and(|desired| ready >= half_of(desired))
+fn serves_elsewhere(world: World<'_>, live: &ColourStatus, service: &StoredService) -> bool {
+    let Some(object) = world.live_service(&service.name) else {
+        return false;
     };
-    let others = [status.warm.as_ref(), status.candidate.as_ref()];
-    let elsewhere = |role: &&ColourStatus| {
-        world
-            .live_service(service)
-            .is_some_and(|s| world.points_to(s, role))
-    };
-    !serves(live)
-        && others
+    let elsewhere = world
+        .pointing(object)
+        .colour
+        .is_some_and(|c| c != live.colour);
+    let selector = object.spec.as_ref().and_then(|s| s.selector.as_ref());
+    let is_selected = |pod: &&Pod| {
+        selector
             .into_iter()
             .flatten()
-            .find(elsewhere)
-            .is_some_and(serves)
+            .all(|(key, value)| label(*pod, key) == Some(value))
+    };
+    let selected = world
+        .obs
+        .pods
+        .iter()
+        .filter(|pod| is_ready(pod) && is_selected(pod));
+    let enough =
+        |ready: usize| i32::try_from(ready).unwrap_or(i32::MAX) >= half_of(world.desired(service));
+    elsewhere && enough(selected.count()) && !enough(world.ready(&service.name, live).len())
 }
 
 /// Deletes what no role needs. Nothing that a live Service points to is ever in it.

@@ -248,7 +248,7 @@ pub(crate) fn is_pod_of(pod: &Pod, service: &str, role: &ColourStatus) -> bool {
         && label(pod, names::REVISION).is_some_and(|r| is_short_of(r, &role.revision))
 }
 
-fn is_ready(pod: &Pod) -> bool {
+pub(crate) fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
     conditions
         .into_iter()

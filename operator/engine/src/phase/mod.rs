@@ -10,7 +10,9 @@ mod verifying;
 
 use std::collections::BTreeSet;
 
-use changeover_crds::{Colour, ColourStatus, ExchangeReleaseSpec, Outcome, Phase, names};
+use changeover_crds::{
+    Colour, ColourStatus, ExchangeReleaseSpec, HttpMethod, Outcome, Phase, names,
+};
 use serde_json_path::JsonPath;
 
 use crate::machine::{Move, Turn};
@@ -126,6 +128,10 @@ pub(crate) fn invalid(spec: &ExchangeReleaseSpec) -> Option<String> {
         let mut keys = service.config.keys().chain(service.env.iter().map(|v| &v.name));
         if let Some(key) = keys.find(|key| injected.contains(*key)) {
             return Some(format!("service {name}: {key} is set by the operator: choose another name in config and env"));
+        }
+        let mut bodiless = service.smoke.iter().filter(|probe| probe.method == HttpMethod::Head);
+        if let Some(probe) = bodiless.find(|probe| !probe.expect.json.is_empty()) {
+            return Some(format!("service {name}: smoke expects JSON of HEAD {}, which has no body: use GET", probe.path));
         }
         let mut paths = service.smoke.iter().flat_map(|probe| probe.expect.json.keys());
         paths.find_map(|path| JsonPath::parse(path).err().map(|error| {

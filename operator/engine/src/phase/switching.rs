@@ -47,12 +47,13 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     }
     match flip::advance(turn.world, &candidate, &journal, &turn.next) {
         Progress::Done => done(turn, candidate),
-        _ if turn.now >= deadline => {
+        progress if turn.now >= deadline => {
             let limit = turn.spec.switch_deadline;
+            let trouble = trouble(turn, progress);
             go_back(
                 turn,
                 "SwitchDeadlineExceeded",
-                &format!("the switch was not done within {limit:?}"),
+                &format!("the switch was not done within {limit:?}: {trouble}"),
             )
         }
         Progress::Requests(requests) => {
@@ -67,6 +68,18 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             turn.stall("Fenced", message);
             Move::Wait(Some(deadline))
         }
+    }
+}
+
+/// What the switch still waits for.
+fn trouble(turn: &Turn<'_>, progress: Progress) -> String {
+    match progress {
+        Progress::Requests(requests) => explain::refused(turn.world, &requests).map_or_else(
+            || "not every request was carried out".to_owned(),
+            |(_, message)| message,
+        ),
+        Progress::Unverified(message) | Progress::Fenced(message) => message,
+        Progress::Done => String::new(),
     }
 }
 

@@ -50,7 +50,8 @@ pub struct Api {
     applied: BTreeMap<String, Arc<Value>>,
     pub version: u64,
     uids: u64,
-    addresses: u64,
+    /// How often each Service was given an address. A Service that is made anew gets another.
+    addresses: BTreeMap<String, u64>,
     /// Writes of the operator that were carried out, for people who read a failure.
     pub log: Vec<Arc<str>>,
     pub checker: Checker,
@@ -71,6 +72,19 @@ impl Api {
             .map(|(_, v)| v.as_ref())
     }
 
+    fn phase(&self) -> String {
+        let release = self.list("ExchangeRelease").next();
+        release.map_or(String::new(), |r| r["status"]["phase"].to_string())
+    }
+
+    /// What a read of everything shows now.
+    pub fn seen(&self) -> Self {
+        Self {
+            objects: self.objects.clone(),
+            ..Self::default()
+        }
+    }
+
     /// The same, held while the store changes.
     pub fn held(&self, kind: &'static str) -> Vec<Arc<Value>> {
         let of_kind = (kind, String::new())..;
@@ -84,14 +98,19 @@ impl Api {
     /// A write of the operator: refused or carried out, and then judged.
     pub fn call(&mut self, call: &Call, now: &str) -> Result<(), Refusal> {
         let mut checker = std::mem::take(&mut self.checker);
+        let known = checker.violations.len();
         checker.before(call, self);
         let before = self.get(call.kind, &call.name).cloned();
         let result = self.carry_out(call, now);
         if result.is_ok() {
-            self.log
-                .push(format!("{now} {:?} {} {}", call.verb, call.kind, call.name).into());
+            let line = format!("{now} {:?} {} {}", call.verb, call.kind, call.name);
+            self.log.push(line.into());
             checker.after(call, before.as_ref(), self);
         }
+        let phase = self.phase();
+        let found = checker.violations.iter().skip(known);
+        self.log
+            .extend(found.map(|v| format!("^^^ {v} in {phase}").into()));
         self.checker = checker;
         result
     }
@@ -151,8 +170,9 @@ impl Api {
         if key.0 == "Service" {
             let asked = object["spec"]["clusterIP"].clone();
             if asked.is_null() {
-                self.addresses += 1;
-                object["spec"]["clusterIP"] = json!(format!("10.0.0.{}", self.addresses));
+                let times = self.addresses.entry(key.1.clone()).or_default();
+                *times += 1;
+                object["spec"]["clusterIP"] = json!(format!("{}#{times}", key.1));
             } else if self
                 .list("Service")
                 .any(|s| s["spec"]["clusterIP"] == asked)

@@ -17,6 +17,6 @@ pub use bugs::Bug;
 pub use cluster::Fate;
 pub use faults::Fault;
 pub use fixture::{SERVICES, exchange, live, spec, warm};
-pub use outcome::outcome;
+pub use outcome::{difference, outcome};
 pub use story::{Point, Story};
 pub use world::World;

@@ -8,7 +8,8 @@ use super::cluster::is_ready;
 use super::world::World;
 
 /// Fields that hold an identity, a version or a time.
-const PASSING: [&str; 15] = [
+const PASSING: [&str; 16] = [
+    "deletionTimestamp",
     "uid",
     "resourceVersion",
     "generation",
@@ -45,6 +46,10 @@ pub fn outcome(world: &World) -> BTreeMap<String, Value> {
             _ => {
                 let mut object = (**object).clone();
                 strip(&mut object);
+                if *kind == "ControllerRevision" {
+                    // A number in the order of storing, past what stood there at that moment.
+                    object["revision"] = Value::Null;
+                }
                 if object["metadata"]["labels"]["changeover.dev/role"] == "pinned" {
                     // Given out in the order of creation, which commutes. A live Service keeps its own.
                     object["spec"]["clusterIP"] = Value::Null;
@@ -55,6 +60,20 @@ pub fn outcome(world: &World) -> BTreeMap<String, Value> {
     }
     seen.insert("pods".to_owned(), json!(pods));
     seen
+}
+
+/// Where two ends differ.
+pub fn difference(a: &Value, b: &Value) -> String {
+    match (a, b) {
+        (Value::Object(left), Value::Object(right)) => {
+            let mut keys = left.keys().chain(right.keys());
+            let key = keys.find(|k| left.get(*k) != right.get(*k));
+            key.map_or(String::new(), |key| {
+                format!("/{key}{}", difference(&a[key], &b[key]))
+            })
+        }
+        _ => format!(": {a} without, {b} with the fault"),
+    }
 }
 
 fn strip(value: &mut Value) {

@@ -62,7 +62,12 @@ impl Story {
         for (index, op) in self.ops.iter().enumerate().skip(from) {
             world.op = index;
             match op {
-                Op::Act(act) => act(world),
+                Op::Act(act) => {
+                    // What someone does is done once: a fault inside it would do it twice.
+                    let tape = world.tape.take();
+                    act(world);
+                    world.tape = tape;
+                }
                 Op::Settle => world.settle(),
                 Op::Until(phase) => world.until(phase),
                 Op::Clock(seconds) => {
@@ -143,7 +148,11 @@ impl World {
 
     /// For people: where the release is and what was done last.
     pub fn told(&self) -> String {
-        let last = self.api.log.iter().rev().take(40).rev();
+        // What led to the first violation, or what was done last.
+        let log = &self.api.log;
+        let end = log.iter().position(|line| line.starts_with("^^^"));
+        let end = end.map_or(log.len(), |at| at + 1);
+        let last = log.iter().take(end).skip(end.saturating_sub(50));
         let log: Vec<&str> = last.map(AsRef::as_ref).collect();
         let status = serde_json::to_string_pretty(&self.status()).unwrap();
         format!("{}\n{status}\nevents: {:#?}", log.join("\n"), self.events)

@@ -174,11 +174,7 @@ impl World {
             if self.past.len() == PAST {
                 self.past.pop_front();
             }
-            let objects = self.api.objects.clone();
-            self.past.push_back(Arc::new(Api {
-                objects,
-                ..Api::default()
-            }));
+            self.past.push_back(Arc::new(self.api.seen()));
         }
         let from = self.phase();
         let pass = self.taped();
