@@ -132,8 +132,14 @@ impl Checker {
             |role: &Value| role["colour"] == colour && short(&role["revision"]) == revision;
         let is_repair = is_role(&status["live"]) && status["phase"] != "Switching";
         let other = if colour == "blue" { "green" } else { "blue" };
-        let is_new = before.is_none() && is_repair;
-        if !is_new && !read.can_serve(service, colour) && read.can_serve(service, other) {
+        // A repair must not take clients from pods that serve them; a move must not lead to a colour
+        // that cannot while the other can.
+        let was_better = match before {
+            _ if status["phase"] == "RollingBack" || !is_repair => read.can_serve(service, other),
+            Some(before) => read.selected_serve(service, &before["spec"]["selector"]),
+            None => false,
+        };
+        if was_better && !read.can_serve(service, colour) {
             self.violation(format!(
                 "I1 routable: {name} goes to {colour}, which cannot serve; {other} can"
             ));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::api::{Api, uid_of};
-use super::cluster::is_ready;
+use super::cluster::{is_ready, selects};
 
 #[derive(Clone, Copy)]
 pub struct Reading<'a> {
@@ -77,6 +77,13 @@ impl<'a> Reading<'a> {
         let desired = self.spec_replicas(service).or(scale).unwrap_or(1);
         let ready = i64::try_from(self.ready(service, colour).len()).unwrap();
         ready >= 1 && ready * 2 >= desired
+    }
+
+    /// Whether enough ready pods stand behind a selector.
+    pub fn selected_serve(self, service: &str, selector: &Value) -> bool {
+        let behind = |p: &&Value| is_ready(p) && selects(selector, &p["metadata"]["labels"]);
+        let ready = i64::try_from(self.api.list("Pod").filter(behind).count()).unwrap();
+        ready >= 1 && ready * 2 >= self.spec_replicas(service).unwrap_or(1)
     }
 
     /// What the status says that clients use, or that the journal may need.
