@@ -9,4 +9,6 @@ if [ ! -x "$tools/bin/cargo-deny" ]; then
     # Progress shows through cargo's own lines.
     cargo install cargo-deny --version "$version" --locked --target "$host" --root "$tools"
 fi
+# It reads every package in the lock file, those of other systems too.
+cargo fetch --quiet --locked
 exec "$tools/bin/cargo-deny" --offline check "$@"
