@@ -28,9 +28,8 @@ pub async fn observe(
     let releases: Api<ExchangeRelease> = Api::namespaced(client.clone(), namespace);
     let params = ListParams::default().labels(&format!("{}={name}", names::RELEASE));
     metrics.request("get", "ExchangeRelease");
-    let (release, deployments, services, config_maps, budgets, revisions, pods, slices) =
-        tokio::try_join!(
-            bounded(releases.get_opt(name)),
+    let reads = async {
+        let children = tokio::try_join!(
             list::<Deployment>(client, namespace, &params),
             list::<Service>(client, namespace, &params),
             list::<ConfigMap>(client, namespace, &params),
@@ -38,8 +37,14 @@ pub async fn observe(
             list::<ControllerRevision>(client, namespace, &params),
             list::<Pod>(client, namespace, &params),
             list::<EndpointSlice>(client, namespace, &params),
-        )
-        .inspect_err(|error| metrics.refused("list", error.reason()))?;
+        )?;
+        // The release comes last. Read earlier, it might not know yet that it is being deleted, while
+        // its children already are: they would be made again.
+        Ok((children, bounded(releases.get_opt(name)).await?))
+    };
+    let ((deployments, services, config_maps, budgets, revisions, pods, slices), release) = reads
+        .await
+        .inspect_err(|error: &CallError| metrics.refused("list", error.reason()))?;
     for kind in [
         "Deployment",
         "Service",
