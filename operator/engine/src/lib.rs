@@ -5,7 +5,8 @@
 //! asks again. So every point at which the operator can crash can be listed, and tested.
 //!
 //! Where things are: [`Observation`] is what is known, [`World`] reads it, `phase/` holds one file per
-//! state, `upkeep` keeps the children of every colour as their stored revision says, `flip` moves Services.
+//! state, `upkeep` keeps the children of every colour as their stored revision says, `live` the Services that
+//! clients use, `flip` moves these.
 
 #![deny(missing_docs)]
 
@@ -15,6 +16,7 @@ mod drift;
 mod explain;
 mod flip;
 mod judge;
+mod live;
 mod machine;
 mod observation;
 mod phase;

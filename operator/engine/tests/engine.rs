@@ -5,6 +5,14 @@
 //! `schedules` makes up stories of its own; `seeded` puts bugs in to see that the checker sees them;
 //! `drawing` compares README's state machine with the transitions that were seen.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 /// Stories run in millions of small allocations.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -74,10 +74,10 @@ impl Bug {
                     *step = Step::Requests(requests);
                 }
             }
-            (Self::OneServiceOnly, Step::Requests(requests)) => {
-                if requests.iter().all(|r| matches!(r, Request::Flip { .. })) {
-                    requests.truncate(1);
-                }
+            (Self::OneServiceOnly, Step::Requests(requests))
+                if requests.iter().all(|r| matches!(r, Request::Flip { .. })) =>
+            {
+                requests.truncate(1);
             }
             (Self::SelectorInApply, Step::Requests(requests)) => {
                 for request in requests {

@@ -6,6 +6,7 @@ mod checker;
 mod cluster;
 mod faults;
 mod fixture;
+mod keeping;
 mod merge;
 mod outcome;
 mod reading;

@@ -228,10 +228,8 @@ impl World {
         let image = pod["spec"]["containers"][0]["image"]
             .as_str()
             .unwrap_or_default();
-        let version = self
-            .answers
-            .get(image)
-            .map_or_else(|| image.rsplit(':').next().unwrap_or_default(), |v| v);
+        let tag = image.rsplit(':').next().unwrap_or_default();
+        let version = self.answers.get(image).map_or(tag, String::as_str);
         let answer = Answer {
             status: 200,
             body: json!({ "version": version }).to_string().into_bytes(),

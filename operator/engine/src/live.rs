@@ -1,0 +1,113 @@
+//! Live Services: what clients use. They are repaired with care, and only ever moved by the fenced write.
+
+use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, names};
+use k8s_openapi::api::core::v1::{Pod, Service};
+
+use crate::decision::{Kind, Request};
+use crate::drift::covers;
+use crate::flip;
+use crate::render::Renderer;
+use crate::revision::{StoredRevision, StoredService};
+use crate::upkeep::target;
+use crate::world::{World, half_of, is_ready, label};
+
+/// Live Services exist, point to the live colour and have their ports. Selector and epoch are never
+/// applied, only flipped: a forced apply from a stale read would put an old selector back.
+pub(crate) fn repairs(
+    world: World<'_>,
+    live: &ColourStatus,
+    status: &ExchangeReleaseStatus,
+) -> Vec<Request> {
+    let Some(stored) = world.stored(&live.revision) else {
+        return Vec::new();
+    };
+    let epoch = status.switch.as_ref().map_or(0, |s| s.epoch);
+    let renderer = Renderer::new(world.release());
+    let mut batch = flip::requests(world, live, &stored, epoch, status);
+    batch.retain(|request| match request {
+        Request::Flip { service, .. } => !stored
+            .service(service)
+            .is_some_and(|s| serves_elsewhere(world, live, s)),
+        _ => true,
+    });
+    for service in &stored.services {
+        let Some(object) = world.live_service(&service.name) else {
+            continue;
+        };
+        let want = renderer.live(service);
+        let flipping = batch.iter().any(|r| r.name() == want.name);
+        let actual = serde_json::to_value(object).unwrap_or_default();
+        if !flipping
+            && object.metadata.deletion_timestamp.is_none()
+            && !covers(&actual, &want.manifest)
+        {
+            batch.push(Request::Apply {
+                target: target(Kind::Service, object),
+                child: want,
+            });
+        }
+    }
+    batch
+}
+
+/// Whether someone pointed a Service to pods that serve while the live colour does not: putting it
+/// back now would cut clients off. It is put back when live serves again.
+fn serves_elsewhere(world: World<'_>, live: &ColourStatus, service: &StoredService) -> bool {
+    let Some(object) = world.live_service(&service.name) else {
+        return false;
+    };
+    let elsewhere = world
+        .pointing(object)
+        .colour
+        .is_some_and(|c| c != live.colour);
+    let selector = object.spec.as_ref().and_then(|s| s.selector.as_ref());
+    let is_selected = |pod: &&Pod| {
+        selector
+            .into_iter()
+            .flatten()
+            .all(|(key, value)| label(*pod, key) == Some(value))
+    };
+    let selected = world
+        .obs
+        .pods
+        .iter()
+        .filter(|pod| is_ready(pod) && is_selected(pod));
+    let enough =
+        |ready: usize| i32::try_from(ready).unwrap_or(i32::MAX) >= half_of(world.desired(service));
+    elsewhere && enough(selected.count()) && !enough(world.ready(&service.name, live).len())
+}
+
+/// Live Services of services that neither the live nor the warm colour has.
+pub(crate) fn retired(
+    world: World<'_>,
+    roles: &[&ColourStatus],
+    status: &ExchangeReleaseStatus,
+) -> Vec<Request> {
+    let stored: Vec<Option<StoredRevision>> =
+        roles.iter().map(|r| world.stored(&r.revision)).collect();
+    if status.live.is_none() || stored.iter().any(Option::is_none) {
+        return Vec::new(); // without the stored revision nobody knows which services there are
+    }
+    let is_known = |name: &str| stored.iter().flatten().any(|s| s.service(name).is_some());
+    world
+        .live_services()
+        .filter(|s| s.metadata.deletion_timestamp.is_none())
+        .filter(|s| !label(*s, names::SERVICE).is_some_and(is_known))
+        .map(|s| Request::Delete(target(Kind::Service, s)))
+        .collect()
+}
+
+/// Whether clients reach a colour, be it because someone else changed a selector. What the live
+/// revision no longer has stays on the old colour and goes with it.
+pub(crate) fn is_used(world: World<'_>, colour: Colour, status: &ExchangeReleaseStatus) -> bool {
+    let live = status.live.as_ref().and_then(|l| world.stored(&l.revision));
+    let counts = |s: &Service| {
+        label(s, names::SERVICE).is_some_and(|name| {
+            live.as_ref()
+                .is_none_or(|live| live.service(name).is_some())
+        })
+    };
+    world
+        .live_services()
+        .any(|s| counts(s) && world.pointing(s).colour == Some(colour))
+}
