@@ -23,7 +23,9 @@ impl Spec {
         for service in spec.services()? {
             let name = service["name"].as_str().unwrap_or_default().to_owned();
             service["image"] = json!(format!("localhost/exchange-{name}:{version}"));
-            service["smoke"][0]["expect"]["json"]["$.version"] = json!(version);
+            if let Some(expected) = service.pointer_mut("/smoke/0/expect/json/$.version") {
+                *expected = json!(version);
+            }
         }
         Ok(spec)
     }

@@ -153,8 +153,9 @@ impl<'a> Stage<'a> {
     /// If it does not become live.
     pub async fn release(&self, spec: &Spec) -> Result<ExchangeRelease> {
         self.apply(spec)?;
-        let version = spec.manifest()["spec"]["version"].clone();
-        let version = version.as_str().unwrap_or_default();
+        let version = spec.manifest().pointer("/spec/version").cloned();
+        let version = version.as_ref().and_then(|v| v.as_str());
+        let version = version.unwrap_or_default();
         self.until(
             &format!("release {version}"),
             Duration::from_secs(120),
