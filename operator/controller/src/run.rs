@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use changeover_crds::{ExchangeRelease, names};
 use futures::StreamExt;
-use futures::future::join_all;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -17,6 +16,7 @@ use kube::{Api, Client, Resource};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::client::connect;
 use crate::context::Context;
@@ -89,19 +89,22 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     ctx.metrics.lead(true);
     lead.send_replace(true);
     let (stop, stopped) = watch::channel(false);
-    let controllers = join_all(settings.namespaces().into_iter().map(|namespace| {
-        tokio::spawn(control(
+    let mut controllers = JoinSet::new();
+    for namespace in settings.namespaces() {
+        controllers.spawn(control(
             client.clone(),
             namespace,
             ctx.clone(),
             stopped.clone(),
-        ))
-    }));
+        ));
+    }
 
     tokio::select! {
         ended = &mut web => return web_ended(ended, &settings),
         lost = election.hold() => {
             lead.send_replace(false);
+            // Nothing that a former leader began goes on.
+            controllers.shutdown().await;
             return Err(lost.into());
         }
         _ = terminate.recv() => {}
@@ -109,7 +112,8 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     tracing::info!("finishes what is in progress");
     stop.send_replace(true);
     // A controller whose CRD is missing would never end: bound it.
-    let in_time = tokio::time::timeout(GRACE, controllers).await.is_ok();
+    let ended = async { while controllers.join_next().await.is_some() {} };
+    let in_time = tokio::time::timeout(GRACE, ended).await.is_ok();
     tracing::info!(in_time, "controllers ended");
     election.release().await;
     Ok(())
