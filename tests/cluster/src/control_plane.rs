@@ -126,6 +126,9 @@ pub fn controller_manager() -> Vec<String> {
         format!("--cluster-signing-key-file={}", pki("ca.key")),
         // The default lies in /usr.
         "--flex-volume-plugin-dir=/run/changeover/volume-plugins".into(),
+        // With one node there is nowhere to move pods to: an API server that is away must not end in
+        // every pod being marked unready because the kubelet could not report.
+        "--node-monitor-grace-period=10m".into(),
         "--concurrent-deployment-syncs=16".into(),
         "--concurrent-replicaset-syncs=16".into(),
         "--concurrent-service-endpoint-syncs=16".into(),
