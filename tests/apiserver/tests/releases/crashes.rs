@@ -35,7 +35,8 @@ async fn killed_before_it_built_anything() -> Result<()> {
     let started = sandbox.await_release("the start", |release| phase_is(release, Phase::Preparing));
     let (applied, started) = tokio::join!(applied, started);
     operator.kill()?;
-    (applied?, started?);
+    applied?;
+    started?;
     let _successor = sandbox.operator("two")?;
     assert_second_release(&sandbox).await?;
     sandbox.finish().await

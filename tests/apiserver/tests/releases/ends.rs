@@ -160,7 +160,11 @@ async fn a_release_that_never_becomes_ready_is_rejected_with_the_cause() -> Resu
     }
     never["spec"]["verification"]["timeout"] = json!("2s");
     sandbox.apply(&never).await?;
-    let release = sandbox.await_phase(Phase::Rejected, Some("1.0.0")).await?;
+    let release = sandbox
+        .await_release("a rejection with its cause", |release| {
+            phase_is(release, Phase::Rejected) && message(release).contains("rejected")
+        })
+        .await?;
     let said = message(&release);
     for words in [
         "ProgressDeadlineExceeded",

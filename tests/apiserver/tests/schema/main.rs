@@ -12,13 +12,14 @@ mod bad_releases;
 mod bad_services;
 mod good_input;
 
-const RELEASES: &str = "/apis/changeover.dev/v1alpha1/namespaces/default/exchangereleases";
+const GROUP: &str = "/apis/changeover.dev/v1alpha1";
 /// The first service.
 const SERVICE: &str = "/spec/services/0";
 
 /// What the API server makes of a new release, or why it refuses; nothing is stored. Unknown fields are errors, as for `kubectl`.
 async fn try_create(client: &Client, release: &Value) -> Result<Result<Value, String>> {
-    let uri = format!("{RELEASES}?dryRun=All&fieldValidation=Strict");
+    let uri =
+        format!("{GROUP}/namespaces/default/exchangereleases?dryRun=All&fieldValidation=Strict");
     let request = Request::post(uri)
         .header("Content-Type", "application/json")
         .body(serde_json::to_vec(release)?)?;
@@ -27,11 +28,16 @@ async fn try_create(client: &Client, release: &Value) -> Result<Result<Value, St
 
 /// The same for a change of the release as it stands.
 async fn try_replace(client: &Client, release: &Value) -> Result<Result<Value, String>> {
-    let name = release
-        .pointer("/metadata/name")
-        .and_then(Value::as_str)
-        .context("no name")?;
-    let uri = format!("{RELEASES}/{name}?dryRun=All&fieldValidation=Strict");
+    let word = |pointer: &str| {
+        release
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .context("no name")
+    };
+    let (namespace, name) = (word("/metadata/namespace")?, word("/metadata/name")?);
+    let uri = format!(
+        "{GROUP}/namespaces/{namespace}/exchangereleases/{name}?dryRun=All&fieldValidation=Strict"
+    );
     let request = Request::put(uri)
         .header("Content-Type", "application/json")
         .body(serde_json::to_vec(release)?)?;
