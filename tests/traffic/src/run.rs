@@ -168,6 +168,7 @@ async fn open_traders(plan: &Plan) -> Result<Option<Arc<Traders>>> {
     if plan.traders == 0 {
         return Ok(None);
     }
+    plan.targets.reachable().await?;
     let traders =
         Traders::open(&plan.targets, &plan.market, plan.traders / 2, plan.timeout).await?;
     Ok(Some(Arc::new(traders)))

@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use hyper::Uri;
+use tokio::net::TcpStream;
 
 /// One service of the exchange, resolved once: the address of a live Service does not change.
 #[derive(Debug, Clone)]
@@ -66,7 +68,25 @@ impl Target {
     }
 }
 
+/// How long a Service may need, once its endpoints are there, until the proxies know of it.
+const REACHABLE: Duration = Duration::from_secs(30);
+
 impl Targets {
+    /// Waits until every service takes connections: set-up is no part of what is counted, and a
+    /// node's proxy follows a new Service a moment later.
+    pub(crate) async fn reachable(&self) -> Result<()> {
+        for target in [&self.user, &self.trade, &self.notification] {
+            let begun = Instant::now();
+            while let Err(error) = TcpStream::connect(target.address).await {
+                if begun.elapsed() > REACHABLE {
+                    bail!("{} at {}: {error}", target.service, target.address);
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Ok(())
+    }
+
     /// Resolves all three services.
     ///
     /// # Errors
