@@ -7,6 +7,13 @@ say() { echo "$1" >&2; exit 1; }
 
 [ "$(uname -s)" = Linux ] || say "Changeover is built and tried on Linux. On another system use a Linux virtual machine with 4 GB of memory."
 command -v cargo > /dev/null || say "Rust is missing: install rustup (https://rustup.rs); it fetches the version in rust-toolchain.toml."
+# rustup fetches what rust-toolchain.toml names by itself, except where RUSTUP_AUTO_INSTALL=0 forbids it.
+if command -v rustup > /dev/null; then
+    toolchain=$(rustup toolchain install --no-self-update 2>&1) || say "$toolchain"
+fi
+target=x86_64-unknown-linux-musl
+[ -d "$(rustc --print target-libdir --target $target)" ] ||
+    say "Rust's standard library for $target is missing. Install it as your Rust came, or use rustup (https://rustup.rs)."
 command -v gcc > /dev/null || packages=gcc
 [ "$1" = test ] && [ ! -x /usr/lib/postgresql/15/bin/postgres ] && packages="${packages:-} postgresql-15"
 [ -z "${packages:-}" ] && exit 0
