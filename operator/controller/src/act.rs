@@ -55,6 +55,8 @@ pub async fn carry_out(ctx: &Context, namespace: &str, requests: &[Request]) -> 
                         name: name.to_owned(),
                         code: error.code(),
                         message: error.to_string(),
+                        since: at,
+                        last: at,
                     });
                 }
                 outcome.progress |= is_stale;

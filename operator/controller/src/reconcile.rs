@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use changeover_crds::ExchangeRelease;
-use changeover_engine::{Observation, ProbeKey, ProbeRecord, ProbeTarget, Request, Step, decide};
+use changeover_engine::{
+    Failure, Observation, ProbeKey, ProbeRecord, ProbeTarget, Request, Step, decide,
+};
 use futures::FutureExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -20,8 +22,10 @@ use crate::tell;
 
 /// Steps in one go; a release takes about twenty, so more means something undoes our work.
 const STEPS: usize = 100;
-/// Pause after a refusal, or when nothing changed although something should have.
+/// Pause when something is wrong: an error, or nothing changed although something should have.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Pause after a first refusal: some pass in a moment.
+const SHORT_PAUSE: Duration = Duration::from_millis(100);
 /// Look again at least this often, should a watch have missed something.
 const RESYNC: Duration = Duration::from_secs(60);
 
@@ -100,15 +104,24 @@ async fn drive(release: &ExchangeRelease, ctx: &Context) -> Result<Action, Error
 async fn carry_out(ctx: &Context, seen: &Observation, requests: &[Request]) -> Option<Duration> {
     let namespace = seen.release.namespace().unwrap_or_default();
     let outcome = act::carry_out(ctx, &namespace, requests).await;
-    let is_clean = outcome.failures.is_empty();
+    let refused = outcome.failures.into_iter();
+    let failures: Vec<Failure> = refused.map(|f| f.after(&seen.failures)).collect();
+    let pause = pause_after(&failures).or((!outcome.progress).then_some(PAUSE));
     ctx.memory
         .note(&seen.release.uid().unwrap_or_default(), |notes| {
-            notes.failures = outcome.failures;
+            notes.failures = failures;
             for (service, epoch, at) in outcome.flipped {
                 notes.flipped.insert(service, (epoch, at));
             }
         });
-    (!is_clean || !outcome.progress).then_some(PAUSE)
+    pause
+}
+
+/// As long as the oldest refusal has lasted, so that pauses double.
+fn pause_after(failures: &[Failure]) -> Option<Duration> {
+    let lasted = |f: &Failure| Duration::try_from(f.last.duration_since(f.since));
+    let oldest = failures.iter().map(|f| lasted(f).unwrap_or_default()).max();
+    oldest.map(|age| age.clamp(SHORT_PAUSE, PAUSE))
 }
 
 async fn probe(ctx: &Context, uid: &str, targets: &[ProbeTarget]) {
@@ -137,4 +150,30 @@ async fn probe(ctx: &Context, uid: &str, targets: &[ProbeTarget]) {
 fn remaining(now: Timestamp, until: Timestamp) -> Duration {
     let left = until.duration_since(now);
     Duration::try_from(left).unwrap_or_default() + Duration::from_millis(5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_after_a_refusal_double_up_to_two_seconds() {
+        let since = Timestamp::UNIX_EPOCH;
+        let pause = |millis| {
+            let last = since + Duration::from_millis(millis);
+            let failure = Failure {
+                request: "create Service exchange-user".to_owned(),
+                name: "exchange-user".to_owned(),
+                code: 422,
+                message: String::new(),
+                since,
+                last,
+            };
+            pause_after(&[failure])
+        };
+        assert_eq!(pause_after(&[]), None);
+        for (lasted, expected) in [(0, 100), (150, 150), (900, 900), (30_000, 2000)] {
+            assert_eq!(pause(lasted), Some(Duration::from_millis(expected)));
+        }
+    }
 }

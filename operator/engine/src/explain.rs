@@ -5,6 +5,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
 use crate::decision::Request;
+use crate::flip::ADDRESS_REFUSED;
 use crate::observation::Failure;
 use crate::revision::StoredRevision;
 use crate::world::World;
@@ -35,10 +36,21 @@ pub(crate) fn unready(world: World<'_>, role: &ColourStatus, stored: &StoredRevi
 }
 
 /// Why the API server refuses a request that is about to be sent again, with the reason that conditions
-/// show for it. An overload or an outage passes by itself and is no refusal.
+/// show for it. An overload or an outage passes by itself and is no refusal, nor is an address that is
+/// still asked for.
 pub(crate) fn refused(world: World<'_>, again: &[Request]) -> Option<(&'static str, String)> {
+    let asks_for_address = |r: &Request| {
+        let Request::Create(child) = r else {
+            return false;
+        };
+        child.manifest.pointer("/spec/clusterIP").is_some()
+    };
     let is_again = |f: &&Failure| {
-        let same = |r: &Request| r.name() == f.name && f.request.starts_with(r.verb());
+        let same = |r: &Request| {
+            r.name() == f.name
+                && f.request.starts_with(r.verb())
+                && !(f.code == ADDRESS_REFUSED && asks_for_address(r))
+        };
         matches!(f.code, 400..=428 | 430..=499) && again.iter().any(same)
     };
     let failure = world.obs.failures.iter().find(is_again)?;

@@ -1,16 +1,23 @@
 //! Moving live Services to a colour: stamp, flip, verify. The same path both ways.
 
 use changeover_crds::{ColourStatus, ExchangeReleaseStatus, ServiceSwitch, SwitchStatus, names};
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use serde_json::{Map, Value, json};
 
 use crate::decision::{Kind, Request};
 use crate::machine::Turn;
+use crate::observation::Failure;
 use crate::render::{self, Renderer};
 use crate::revision::{StoredRevision, StoredService};
 use crate::upkeep::target;
 use crate::world::{World, epoch_of};
+
+/// How long the recorded address of a deleted live Service is asked for before any other will do.
+const ADDRESS_PATIENCE: SignedDuration = SignedDuration::from_secs(10);
+/// What the API server answers when an address is taken.
+pub(crate) const ADDRESS_REFUSED: u16 = 422;
 
 /// How far a flip is.
 pub(crate) enum Progress {
@@ -40,13 +47,10 @@ pub(crate) fn open(turn: &mut Turn<'_>, to: &ColourStatus, from: Option<&ColourS
     let entry = |service: &StoredService| ServiceSwitch {
         name: service.name.clone(),
         switched: false,
-        cluster_ip: address(turn.world, &service.name).or_else(|| {
-            known
-                .iter()
-                .find(|k| k.name == service.name)?
-                .cluster_ip
-                .clone()
-        }),
+        cluster_ip: known
+            .iter()
+            .find(|k| k.name == service.name)
+            .and_then(|k| k.cluster_ip.clone()),
     };
     turn.next.switch = Some(SwitchStatus {
         epoch: turn.world.highest_epoch().saturating_add(1),
@@ -83,9 +87,6 @@ pub(crate) fn close(turn: &mut Turn<'_>) {
     journal.skew_millis = gap.filter(|_| complete).map(|micros| (micros + 500) / 1000);
     journal.switch_millis = Some(now.as_millisecond() - journal.started_at.0.as_millisecond());
     journal.finished_at = Some(MicroTime(now));
-    for entry in &mut journal.services {
-        entry.cluster_ip = address(world, &entry.name).or(entry.cluster_ip.take());
-    }
 }
 
 /// The next thing to do so that every live Service points to `to`.
@@ -218,28 +219,23 @@ fn is_verified(world: World<'_>, service: &str, to: &ColourStatus) -> bool {
         })
 }
 
-fn address(world: World<'_>, service: &str) -> Option<String> {
-    world
-        .live_service(service)?
-        .spec
-        .as_ref()?
-        .cluster_ip
-        .clone()
+/// Where clients reach a Service.
+pub(crate) fn address(service: &Service) -> Option<String> {
+    service.spec.as_ref()?.cluster_ip.clone()
 }
 
-/// The address a deleted live Service had; not asked for again once it was refused.
+/// The address a deleted live Service had: clients that resolved its name still connect there. The API
+/// server frees an address only a moment after its Service is gone, so a refusal is no reason to take
+/// another at once.
 fn recorded_address(
     world: World<'_>,
     status: &ExchangeReleaseStatus,
     service: &str,
 ) -> Option<String> {
     let name = names::live_service(&world.name(), service);
-    if world
-        .obs
-        .failures
-        .iter()
-        .any(|f| f.name == name && f.code == 422)
-    {
+    let is_over = |f: &Failure| f.last.duration_since(f.since) >= ADDRESS_PATIENCE;
+    let is_refused = |f: &&Failure| f.name == name && f.code == ADDRESS_REFUSED;
+    if world.obs.failures.iter().filter(is_refused).any(is_over) {
         return None;
     }
     status

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use crate::conditions::{self, Why};
 use crate::decision::{Decision, Notice, ProbeTarget, Request, Step};
 use crate::explain;
+use crate::flip::address;
 use crate::observation::Observation;
 use crate::phase;
 use crate::revision::revision_of;
@@ -219,6 +220,7 @@ impl<'a> Turn<'a> {
                 let service = self.world.live_service(&step.name);
                 step.switched =
                     service.is_some_and(|s| self.world.pointing(s).colour == Some(journal.to));
+                step.cluster_ip = service.and_then(address).or(step.cluster_ip.take());
             }
         }
         let serving = self

@@ -77,4 +77,20 @@ pub struct Failure {
     pub code: u16,
     /// What the API server said.
     pub message: String,
+    /// When this request was first refused, of all the times in a row.
+    pub since: Timestamp,
+    /// When it was refused last.
+    pub last: Timestamp,
+}
+
+impl Failure {
+    /// Carries on what `earlier` batches were refused, where this is the same refusal again.
+    #[must_use]
+    pub fn after(mut self, earlier: &[Self]) -> Self {
+        let same = |f: &&Self| f.request == self.request && f.code == self.code;
+        if let Some(first) = earlier.iter().find(same) {
+            self.since = first.since;
+        }
+        self
+    }
 }

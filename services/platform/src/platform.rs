@@ -1,7 +1,7 @@
 //! What a running service has at hand.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
@@ -30,6 +30,7 @@ struct Parts {
     main: Handle,
     tasks: TaskTracker,
     stopping: CancellationToken,
+    keys: Mutex<Vec<KeySet>>,
 }
 
 /// The part that exists before the database is reached: what the admin port shows.
@@ -94,6 +95,7 @@ impl Platform {
             main: Handle::current(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
+            keys: Mutex::default(),
         })))
     }
 
@@ -112,9 +114,24 @@ impl Platform {
         Peer::new(name, url, self.0.http.clone(), &self.0.hop)
     }
 
-    /// Checks tokens against keys from `source`.
+    /// Checks tokens against keys from `source`. The process is ready once it has them.
     pub fn keys(&self, source: impl KeySource) -> KeySet {
-        KeySet::new(source)
+        let keys = KeySet::new(source);
+        self.key_sets().push(keys.clone());
+        keys
+    }
+
+    /// Returns once all keys were fetched. They come from another service of the own colour: a pod that
+    /// cannot reach it, because its node does not know the Service yet, must not get clients either.
+    pub(crate) async fn keys_fetched(&self) {
+        let sets = self.key_sets().clone();
+        for keys in sets {
+            keys.fetched().await;
+        }
+    }
+
+    fn key_sets(&self) -> MutexGuard<'_, Vec<KeySet>> {
+        self.0.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a task beside the requests. Once the last request was answered it is told to end through

@@ -130,8 +130,14 @@ where
     let platform = platform.map_err(|error| StartError::Service(Box::new(error)))?;
     let routes = build(platform.clone()).await?;
     let client = server::client(settings, &platform, routes)?;
-    let watched = Arc::clone(lifecycle);
-    tokio::spawn(async move { watch_database(database::watch_pool(&options), &watched).await });
+    lifecycle
+        .readiness
+        .waits_for("waiting for the keys that tokens are checked with");
+    let (watched, keys) = (Arc::clone(lifecycle), platform.clone());
+    tokio::spawn(async move {
+        keys.keys_fetched().await;
+        watch_database(database::watch_pool(&options), &watched).await;
+    });
     Ok((platform, client))
 }
 

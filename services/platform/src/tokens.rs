@@ -104,6 +104,14 @@ impl KeySet {
         }))
     }
 
+    /// Returns once the keys were fetched, however long that takes.
+    pub(crate) async fn fetched(&self) {
+        while let Err(error) = self.fetch().await {
+            tracing::warn!(%error, "keys cannot be fetched yet");
+            tokio::time::sleep(REFETCH).await;
+        }
+    }
+
     /// Who a token was signed for.
     async fn verify(&self, token: &str) -> Result<Uuid, Problem> {
         let invalid =
@@ -136,16 +144,21 @@ impl KeySet {
         if recent || self.known(kid).is_some() {
             return Ok(());
         }
-        let set = self.0.source.fetch().await.map_err(|error| {
+        self.fetch().await.map_err(|error| {
             tracing::warn!(%error, "keys cannot be fetched");
             Problem::unavailable("keys", "Tokens cannot be checked at the moment. Try again.")
         })?;
+        *fetched = Some(Instant::now());
+        Ok(())
+    }
+
+    async fn fetch(&self) -> Result<(), KeysUnavailable> {
+        let set = self.0.source.fetch().await?;
         let usable = set.keys.iter().filter_map(|jwk| {
             let kid = jwk.common.key_id.clone()?;
             Some((kid, DecodingKey::from_jwk(jwk).ok()?))
         });
         *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = usable.collect();
-        *fetched = Some(Instant::now());
         Ok(())
     }
 }

@@ -17,3 +17,4 @@ pub use operator::Operator;
 pub use release::{NAME, SERVICES, exchange, with_tag};
 pub use sandbox::Sandbox;
 pub use state::{Children, message, phase_is, selected};
+pub use wait::until;

@@ -49,6 +49,20 @@ impl Answer {
         }
     }
 
+    /// Status, problem and who answered. Not the problem's detail: that may quote what a person sent.
+    pub fn summary(&self) -> String {
+        let mut text = self.status.to_string();
+        for field in ["title", "type"] {
+            if let Some(value) = self.text(field) {
+                text += &format!(", {value}");
+            }
+        }
+        if let Some(Origin { colour, version }) = &self.origin {
+            text += &format!(", from {colour}/{version}");
+        }
+        text
+    }
+
     /// A string at the top level of a JSON body.
     pub fn text(&self, field: &str) -> Option<String> {
         let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
@@ -69,6 +83,22 @@ fn is_mixed(hops: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_summary_names_the_problem_and_who_had_it_but_not_its_detail() {
+        let body = r#"{"type": "/problems/keys", "title": "Unavailable", "detail": "person"}"#;
+        let mut headers = HeaderMap::new();
+        headers.insert("x-exchange-version", "2.0.0".parse().unwrap());
+        headers.insert("x-exchange-colour", "green".parse().unwrap());
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        let answer = Answer::new(unavailable, &headers, Bytes::from(body));
+        assert_eq!(
+            answer.summary(),
+            "503 Service Unavailable, Unavailable, /problems/keys, from green/2.0.0"
+        );
+        let bare = Answer::new(unavailable, &HeaderMap::new(), Bytes::new());
+        assert_eq!(bare.summary(), "503 Service Unavailable");
+    }
 
     #[test]
     fn hops_of_one_release_are_not_mixed() {

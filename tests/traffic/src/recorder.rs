@@ -232,12 +232,7 @@ impl Tally {
 
 fn sample(kind: Kind, at: Timestamp, call: &Call, exchanged: &Exchanged) -> FailureSample {
     let detail = match exchanged {
-        // The problem's title only: its detail may quote what a person sent.
-        Ok(answer) => format!(
-            "{} {}",
-            answer.status,
-            answer.text("title").unwrap_or_default()
-        ),
+        Ok(answer) => answer.summary(),
         Err(no_answer) => no_answer.detail.clone(),
     };
     FailureSample {

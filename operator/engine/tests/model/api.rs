@@ -1,7 +1,7 @@
 //! What of the Kubernetes API the operator uses, over raw JSON: identity, versions, preconditions,
 //! server-side apply of one manager, merge patch, the status subresource.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -52,6 +52,8 @@ pub struct Api {
     uids: u64,
     /// How often each Service was given an address. A Service that is made anew gets another.
     addresses: BTreeMap<String, u64>,
+    /// Addresses of Services that are gone, not given out again yet.
+    held_addresses: BTreeSet<String>,
     /// Writes of the operator that were carried out, for people who read a failure.
     pub log: Vec<Arc<str>>,
     pub checker: Checker,
@@ -173,9 +175,12 @@ impl Api {
                 let times = self.addresses.entry(key.1.clone()).or_default();
                 *times += 1;
                 object["spec"]["clusterIP"] = json!(format!("{}#{times}", key.1));
-            } else if self
-                .list("Service")
-                .any(|s| s["spec"]["clusterIP"] == asked)
+            } else if asked
+                .as_str()
+                .is_some_and(|a| self.held_addresses.contains(a))
+                || self
+                    .list("Service")
+                    .any(|s| s["spec"]["clusterIP"] == asked)
             {
                 return refuse(
                     422,
@@ -210,9 +215,18 @@ impl Api {
     }
 
     pub fn remove(&mut self, key: &Key) {
-        if self.objects.remove(key).is_some() {
+        if let Some(object) = self.objects.remove(key) {
             self.version += 1;
+            if let Some(address) = object["spec"]["clusterIP"].as_str() {
+                self.held_addresses.insert(address.to_owned());
+            }
         }
+    }
+
+    /// The addresses of Services that are gone can be given out again. The API server does so after it
+    /// has answered and told the watches: who is quick is refused.
+    pub fn free_addresses(&mut self) {
+        self.held_addresses.clear();
     }
 
     /// Changes an object as someone who is not the operator.

@@ -30,6 +30,8 @@ pub struct Cluster {
     pub broken: BTreeSet<String>,
     /// EndpointSlices stay as they are.
     pub frozen: bool,
+    /// Addresses of Services that are gone are not given out again.
+    pub keeps_addresses: bool,
     ages: BTreeMap<String, u32>,
     pods: u64,
 }
@@ -45,6 +47,9 @@ impl Cluster {
         let before = api.version;
         if !self.frozen {
             slices(api, now);
+        }
+        if !self.keeps_addresses {
+            api.free_addresses();
         }
         let counting = self.pods(api);
         self.deployments(api, now);

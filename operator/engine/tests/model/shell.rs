@@ -133,6 +133,8 @@ impl World {
                 self.probe(targets, fault);
                 Pass::Acted(1)
             }
+            // The watch catches up, and that wakes it.
+            Step::Wait(_) if matches!(fault, Some(Fault::Stale(_))) => Pass::Acted(0),
             Step::Wait(until) => Pass::Idle(*until),
         };
         self.tell(&decision, pass);
@@ -177,12 +179,16 @@ impl World {
                 {
                     continue;
                 }
-                failed.push(Failure {
-                    request: format!("{:?} {} {}", call.verb, call.kind, call.name),
+                let verb = request.as_ref().map_or("status", Request::verb);
+                let failure = Failure {
+                    request: format!("{verb} {} {}", call.kind, call.name),
                     name: call.name.clone(),
                     code,
                     message,
-                });
+                    since: self.clock,
+                    last: self.clock,
+                };
+                failed.push(failure.after(&self.shell.failures));
             } else if is_sent && let Some(Request::Flip { service, epoch, .. }) = request {
                 self.shell
                     .flipped

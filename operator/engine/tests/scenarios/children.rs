@@ -13,6 +13,7 @@ stories!(
     config_maps_deleted,
     stored_revision_deleted,
     live_service_deleted,
+    address_not_freed,
     replicas_edited,
     image_edited,
     labels_edited,
@@ -108,7 +109,31 @@ fn stored_revision_deleted() -> Story {
 fn live_service_deleted() -> Story {
     Story::given("live Service deleted", live())
         .when(|w| w.delete("Service", "shop-trade"))
-        .then("it has its address again", repaired)
+        .then("it has its address again, and nobody was alarmed", |w| {
+            repaired(w);
+            let stalled = |w: &World| {
+                let conditions = w.status().conditions;
+                let stalled = conditions.into_iter().find(|c| c.type_ == "Stalled");
+                stalled.unwrap().last_transition_time
+            };
+            assert_eq!(stalled(w), stalled(&live()));
+        })
+}
+
+fn address_not_freed() -> Story {
+    Story::given("address of a deleted live Service not freed", live())
+        .when(|w| {
+            w.cluster.keeps_addresses = true;
+            w.delete("Service", "shop-trade");
+        })
+        .then("after ten seconds it has another, which is recorded", |w| {
+            let old = live().raw("Service", "shop-trade")["spec"]["clusterIP"].clone();
+            let new = &w.raw("Service", "shop-trade")["spec"]["clusterIP"];
+            assert!(new.is_string() && *new != old, "{new}");
+            assert!(w.clock.duration_since(live().clock).as_secs() >= 10);
+            let recorded = &w.status().switch.unwrap().services[1].cluster_ip;
+            assert_eq!(recorded.as_deref(), new.as_str());
+        })
 }
 
 fn replicas_edited() -> Story {

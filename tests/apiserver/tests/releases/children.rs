@@ -12,30 +12,6 @@ use serde_json::json;
 use crate::{assert_served_by, with_first_release};
 
 #[tokio::test]
-async fn a_deleted_live_service_comes_back_with_its_address() -> Result<()> {
-    let (sandbox, _operator) = with_first_release().await?;
-    let name = names::live_service(NAME, "user");
-    let before: Service = sandbox.api().get(&name).await?;
-    sandbox
-        .api::<Service>()
-        .delete(&name, &DeleteParams::default())
-        .await?;
-    let after = sandbox
-        .await_object::<Service>(&name, "a new one", |service| service.uid() != before.uid())
-        .await?;
-    let address = |service: &Service| {
-        service
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.cluster_ip.clone())
-    };
-    assert_eq!(address(&after), address(&before));
-    assert_eq!(selected(&after), selected(&before));
-    assert_serves_again(&sandbox).await?;
-    sandbox.finish().await
-}
-
-#[tokio::test]
 async fn an_edited_selector_is_put_back() -> Result<()> {
     let (sandbox, _operator) = with_first_release().await?;
     let name = names::live_service(NAME, "user");

@@ -1,5 +1,6 @@
 //! Releases against a real API server, by the operator with the rights of the chart.
 
+mod addresses;
 mod children;
 mod crashes;
 mod ends;

@@ -19,7 +19,7 @@ async fn a_version_that_fails_its_probe_never_serves_a_client() {
         })
         .await
         .unwrap();
-    let report = finish_without_loss(load).await;
+    let report = finish_without_loss(&stage, load).await;
 
     let status = release.status.clone().unwrap();
     let rejected = status.rejected.unwrap();

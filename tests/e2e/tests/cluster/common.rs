@@ -36,10 +36,15 @@ pub fn version(version: &str) -> Spec {
 }
 
 /// Ends the traffic; every request must have had its one right answer.
-pub async fn finish_without_loss(load: Load) -> Report {
+pub async fn finish_without_loss(stage: &Stage<'_>, load: Load) -> Report {
     let report = load.finish().await.unwrap();
     let flaws = flaws(&report);
-    assert!(flaws.is_empty(), "{}", flaws.join("\n"));
+    assert!(
+        flaws.is_empty(),
+        "{}\n{}",
+        flaws.join("\n"),
+        stage.diagnosis()
+    );
     report
 }
 

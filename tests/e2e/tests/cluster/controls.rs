@@ -37,8 +37,7 @@ async fn old_pods_killed_at_the_switch_show_as_losses() {
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_leave_their_colour_show_as_mixed_answers() {
     let (lab, _turn) = lab().await;
-    let stage = changeover_e2e::Stage::ready(lab, "mixed").await.unwrap();
-    stage.release(&leaky("1.0.0")).await.unwrap();
+    let stage = with_first_release(lab, "mixed").await;
     let load = Load::start(&stage).await.unwrap();
     stage.release(&leaky("2.0.0")).await.unwrap();
     stage.settled("2.0.0").await.unwrap();

@@ -38,7 +38,7 @@ async fn an_operator_killed_in_any_phase_ends_where_an_undisturbed_one_does() {
             "killed in {point:?}"
         );
     }
-    finish_without_loss(load).await;
+    finish_without_loss(&stage, load).await;
 }
 
 /// Releases a version, kills the leader at this point, and waits until another has led the release to its end.

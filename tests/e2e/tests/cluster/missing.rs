@@ -63,7 +63,7 @@ async fn an_image_that_does_not_exist_is_named_and_clients_notice_nothing() {
     assert_eq!(stage.pod_uids("blue").await.unwrap(), before);
 
     stage.release(&version("2.0.0")).await.unwrap();
-    finish_without_loss(load).await;
+    finish_without_loss(&stage, load).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,5 +86,5 @@ async fn a_quota_without_room_is_told_and_the_release_goes_on_once_there_is() {
         .until("release 2.0.0", RELEASE, |r| is_live(r, "2.0.0"))
         .await
         .unwrap();
-    finish_without_loss(load).await;
+    finish_without_loss(&stage, load).await;
 }

@@ -26,5 +26,5 @@ async fn an_api_server_that_is_away_costs_no_request_and_the_operator_comes_back
     assert_eq!(stage.pod_uids("blue").await.unwrap(), pods);
     stage.release(&version("2.0.0")).await.unwrap();
     stage.settled("2.0.0").await.unwrap();
-    finish_without_loss(load).await;
+    finish_without_loss(&stage, load).await;
 }

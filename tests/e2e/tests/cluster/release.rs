@@ -26,7 +26,7 @@ async fn a_release_under_load_loses_nothing_either_way() {
 
     stage.release(&version("1.0.0")).await.unwrap();
     let back = stage.settled("1.0.0").await.unwrap();
-    let report = finish_without_loss(load).await;
+    let report = finish_without_loss(&stage, load).await;
 
     assert!(is_settled(&back, "1.0.0"));
     assert_roles(&back, ("1.0.0", Colour::Blue), None);

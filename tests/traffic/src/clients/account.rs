@@ -152,9 +152,8 @@ async fn prepared(transport: &Transport, call: &Call, timeout: Duration) -> Resu
     match transport.exchange(call, timeout).await {
         Ok(answer) if Outcome::of_status(answer.status, call.expected) == Outcome::Ok => Ok(answer),
         Ok(answer) => bail!(
-            "set-up failed: {what} answered {} {} where {} was expected",
-            answer.status,
-            answer.text("title").unwrap_or_default(),
+            "set-up failed: {what} answered {} where {} was expected",
+            answer.summary(),
             call.expected
         ),
         Err(no_answer) => bail!("set-up failed: {what}: {}", no_answer.detail),
