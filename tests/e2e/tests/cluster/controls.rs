@@ -38,9 +38,12 @@ async fn old_pods_killed_at_the_switch_show_as_losses() {
 async fn calls_that_leave_their_colour_show_as_mixed_answers() {
     let (lab, _turn) = lab().await;
     let stage = with_first_release(lab, "mixed").await;
-    let load = Load::start(&stage).await.unwrap();
+    // It is not ready before the live Service of user is there, so it cannot be the first.
     stage.release(&leaky("2.0.0")).await.unwrap();
     stage.settled("2.0.0").await.unwrap();
+    let load = Load::start(&stage).await.unwrap();
+    stage.release(&version("1.0.0")).await.unwrap();
+    stage.settled("1.0.0").await.unwrap();
     let report = load.finish().await.unwrap();
     assert!(report.total.mixed > 0, "{:?}", report.total);
 }
