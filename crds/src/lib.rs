@@ -7,6 +7,7 @@
 
 mod colour;
 mod crd;
+mod journey;
 pub mod names;
 mod schema;
 mod service;
@@ -15,10 +16,13 @@ mod status;
 
 pub use colour::Colour;
 pub use crd::definition;
+pub use journey::{Journey, JourneyStep, StepExpectation, StepMethod};
 pub use kube_core::{CustomResourceExt, Duration, Resource, ResourceExt};
 pub use service::{EnvVar, Expectation, HttpMethod, Resources, SecretKey, ServiceSpec, SmokeProbe};
-pub use spec::{ExchangeRelease, ExchangeReleaseSpec, Verification};
+pub use spec::{
+    Drain, ExchangeRelease, ExchangeReleaseSpec, Promotion, PromotionMode, Verification,
+};
 pub use status::{
-    ColourStatus, ExchangeReleaseStatus, HistoryEntry, Outcome, Phase, Rejection, ServiceStatus,
-    ServiceSwitch, SwitchStatus, Verdict,
+    Approval, BakeStatus, ColourStatus, DrainEnd, DrainStatus, ExchangeReleaseStatus, Handled,
+    HistoryEntry, Outcome, Phase, Rejection, ServiceStatus, ServiceSwitch, SwitchStatus, Verdict,
 };

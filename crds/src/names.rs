@@ -24,6 +24,17 @@ pub const ROLE_LIVE: &str = "live";
 /// Value of [`ROLE`]: one colour only; probes and calls inside a colour use it.
 pub const ROLE_PINNED: &str = "pinned";
 
+/// What a person asks for: let this revision go live. The value is the revision, optionally with `@` and
+/// any token behind it, which approves the same revision once more.
+pub const PROMOTE: &str = "changeover.dev/promote";
+/// Beside [`PROMOTE`]: the name of the person who approves.
+pub const PROMOTE_BY: &str = "changeover.dev/promote-by";
+/// What a person asks for: give up the release that goes on. The value is any new token.
+pub const ABORT: &str = "changeover.dev/abort";
+/// What a person asks for: back to the warm colour. The value is any new token.
+pub const ROLLBACK: &str = "changeover.dev/rollback";
+/// What a person asks for: no forward step while the value is `true`.
+pub const PAUSE: &str = "changeover.dev/pause";
 /// What a person asks for: try a rejected revision again. The value is any new token.
 pub const RETRY: &str = "changeover.dev/retry";
 

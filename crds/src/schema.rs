@@ -3,8 +3,8 @@
 use kube_core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-/// Go-style, without sign, and small enough for every parser.
-const DURATION: &str = r"r'^([0-9]{1,6}(\.[0-9]{1,3})?(ms|s|m|h))+$'";
+/// Go-style, without sign, and small enough for every parser. A typed client writes none at all as `0ns`.
+const DURATION: &str = r"r'^([0-9]{1,6}(\.[0-9]{1,3})?(ns|ms|s|m|h))+$'";
 
 /// A time that may be none at all: `0s`, `90s`, `1h30m`.
 pub(crate) fn window(_: &mut SchemaGenerator) -> Schema {
@@ -74,5 +74,31 @@ pub(crate) fn json_expectations(_: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "maxProperties": 32,
         "additionalProperties": { "x-kubernetes-preserve-unknown-fields": true },
+    })
+}
+
+/// Headers of a request or an answer.
+pub(crate) fn headers(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": { "type": "string", "maxLength": 1024 },
+        "x-kubernetes-validations": [{
+            "rule": "self.all(name, name.matches('^[A-Za-z0-9!#$%&*+.^_|~-]{1,64}$') && !(name.lowerAscii() in ['host', 'content-length', 'transfer-encoding', 'connection']))",
+            "message": "a header's name has letters, digits and dashes, and is not host, connection, content-length or transfer-encoding: those are set by the operator",
+        }],
+    })
+}
+
+/// Names of captured values, and where each is found.
+pub(crate) fn captures(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 16,
+        "additionalProperties": { "type": "string", "minLength": 1, "maxLength": 256 },
+        "x-kubernetes-validations": [{
+            "rule": "self.all(name, name.matches('^[a-z][a-z0-9_]{0,39}$') && !(name in ['random', 'fresh']))",
+            "message": "a captured value's name starts with a lower-case letter, followed by lower-case letters, digits and underscores; random and fresh are taken",
+        }],
     })
 }

@@ -1,8 +1,9 @@
 use kube_core::Duration;
 use kube_derive::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ExchangeReleaseStatus, ServiceSpec, schema};
+use crate::{ExchangeReleaseStatus, Journey, ServiceSpec, schema};
 
 /// What the exchange should be: every service of it and the version of each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -36,6 +37,7 @@ use crate::{ExchangeReleaseStatus, ServiceSpec, schema};
 #[x_kube(
     validation = schema::ordered("switchDeadline", "progressDeadline"),
     validation = schema::ordered("verification.timeout", "progressDeadline"),
+    validation = schema::ordered("drain.quiet", "drain.deadline"),
 )]
 pub struct ExchangeReleaseSpec {
     /// What people call this release. Shown everywhere; not part of the revision.
@@ -49,6 +51,12 @@ pub struct ExchangeReleaseSpec {
     /// How the idle colour is judged.
     #[serde(default)]
     pub verification: Verification,
+    /// Who lets a verified candidate go live.
+    #[serde(default)]
+    pub promotion: Promotion,
+    /// How clients are moved off the old colour after a switch.
+    #[serde(default)]
+    pub drain: Drain,
     /// How long the idle colour may take to become ready.
     #[serde(default = "default_progress_deadline")]
     #[schemars(schema_with = "schema::deadline")]
@@ -71,21 +79,88 @@ pub struct ExchangeReleaseSpec {
     pub restart: String,
 }
 
-/// How the idle colour is judged before clients see it.
+/// How the new colour is judged: before clients see it, and for a while after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(crates(kube_core = "::kube_core"))]
 pub struct Verification {
-    /// How long all probes together may take.
+    /// What clients do, from end to end: through the idle colour before the switch, through the live
+    /// Services after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub journeys: Vec<Journey>,
+    /// How long all probes and journeys before the switch may take together.
     #[serde(default = "default_verification_timeout")]
     #[schemars(schema_with = "schema::deadline")]
     pub timeout: Duration,
+    /// How long the new colour is watched after the switch.
+    #[serde(default = "default_bake")]
+    #[schemars(schema_with = "schema::window")]
+    pub bake: Duration,
 }
 
 impl Default for Verification {
     fn default() -> Self {
         Self {
+            journeys: Vec::new(),
             timeout: default_verification_timeout(),
+            bake: default_bake(),
+        }
+    }
+}
+
+/// Who lets a verified candidate go live.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Promotion {
+    /// `Automatic`: the verdict is enough. `Manual`: a person approves the revision as well.
+    #[serde(default)]
+    pub mode: PromotionMode,
+    /// How long an approval is waited for.
+    #[serde(default = "default_approval_timeout")]
+    #[schemars(schema_with = "schema::deadline")]
+    pub approval_timeout: Duration,
+}
+
+impl Default for Promotion {
+    fn default() -> Self {
+        Self {
+            mode: PromotionMode::default(),
+            approval_timeout: default_approval_timeout(),
+        }
+    }
+}
+
+/// Whether a person has a say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PromotionMode {
+    /// The verdict is enough.
+    #[default]
+    Automatic,
+    /// `changeover.dev/promote` must name the revision.
+    Manual,
+}
+
+/// How clients are moved off the old colour after a switch. A service without `adminPort` cannot be
+/// measured: for it the whole deadline is waited.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Drain {
+    /// A pod is quiet when no client has asked anything of it for this long.
+    #[serde(default = "default_quiet")]
+    #[schemars(schema_with = "schema::window")]
+    pub quiet: Duration,
+    /// The drain ends here even if a pod is not quiet.
+    #[serde(default = "default_drain_deadline")]
+    #[schemars(schema_with = "schema::window")]
+    pub deadline: Duration,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self {
+            quiet: default_quiet(),
+            deadline: default_drain_deadline(),
         }
     }
 }
@@ -95,6 +170,18 @@ fn seconds(seconds: u64) -> Duration {
 }
 fn default_verification_timeout() -> Duration {
     seconds(120)
+}
+fn default_bake() -> Duration {
+    seconds(60)
+}
+fn default_approval_timeout() -> Duration {
+    seconds(24 * 3600)
+}
+fn default_quiet() -> Duration {
+    seconds(10)
+}
+fn default_drain_deadline() -> Duration {
+    seconds(60)
 }
 fn default_progress_deadline() -> Duration {
     seconds(600)

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime};
 use kube_derive::KubeSchema;
 use schemars::JsonSchema;
@@ -40,13 +42,25 @@ pub struct ExchangeReleaseStatus {
     /// The revision that is not tried again until the spec names another, or someone asks for a retry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Rejection>,
-    /// The last token of `changeover.dev/retry` that was carried out.
+    /// The approval of the candidate, or of what went live with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub handled_retry: Option<String>,
+    pub approval: Option<Approval>,
+    /// Since when no forward step is taken. Deadlines stand still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_since: Option<MicroTime>,
+    /// How the new colour has done since the switch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bake: Option<BakeStatus>,
+    /// How far clients have left the old colour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<DrainStatus>,
+    /// What people asked for and was seen to, whether or not there was anything to do.
+    #[serde(default, skip_serializing_if = "Handled::is_empty")]
+    pub handled: Handled,
     /// The last ten releases, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<HistoryEntry>,
-    /// Ready, Reconciling and Stalled as kstatus reads them; Verified and Switched.
+    /// Ready, Reconciling and Stalled as kstatus reads them; Verified, Switched and Drained.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -61,8 +75,12 @@ pub enum Phase {
     Preparing,
     /// Probes every pod of the idle colour.
     Verifying,
+    /// Verified; waits for a person.
+    AwaitingApproval,
     /// Moves the Services to the new colour.
     Switching,
+    /// The new colour is live and watched.
+    Baking,
     /// The new colour is live, the old one is kept for a way back.
     Warm,
     /// Settled.
@@ -148,8 +166,96 @@ pub struct Verdict {
     pub revision: String,
     /// The uids of its pods.
     pub pods: Vec<String>,
+    /// Hash of the smoke probes and journeys that it passed.
+    pub checks: String,
     /// When.
     pub at: MicroTime,
+}
+
+/// A person's approval of one revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Approval {
+    /// The revision.
+    pub revision: String,
+    /// Who, as `changeover.dev/promote-by` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// `verified` where an admission policy checks that `by` is who asked, else `unverified`.
+    pub approver: String,
+    /// When it was seen.
+    pub at: MicroTime,
+}
+
+/// How the new colour has done since the switch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BakeStatus {
+    /// Container restarts of its pods before the switch, by pod uid; pods without one are left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub restarts: BTreeMap<String, i32>,
+    /// Since when a service has too few ready pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded_since: Option<MicroTime>,
+}
+
+/// How far clients have left the old colour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DrainStatus {
+    /// Epoch of the switch that it belongs to.
+    pub epoch: i64,
+    /// The colour that clients leave.
+    pub colour: Colour,
+    /// Its revision.
+    pub revision: String,
+    /// When it began.
+    pub started_at: MicroTime,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<MicroTime>,
+    /// What ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<DrainEnd>,
+}
+
+/// What ended a drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DrainEnd {
+    /// No client had asked anything for `drain.quiet`.
+    Quiet,
+    /// `drain.deadline` was over.
+    Deadline,
+    /// `drain.deadline` was over; a service without `adminPort` cannot be measured.
+    Unmeasured,
+    /// The Services go back to this colour.
+    TakenBack,
+    /// A newer release takes the colour.
+    Superseded,
+}
+
+/// The last token of each verb that was seen to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Handled {
+    /// `changeover.dev/promote`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promote: Option<String>,
+    /// `changeover.dev/abort`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort: Option<String>,
+    /// `changeover.dev/rollback`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<String>,
+    /// `changeover.dev/retry`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<String>,
+}
+
+impl Handled {
+    /// Whether nobody asked for anything yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A revision that is not tried again.
@@ -192,6 +298,12 @@ pub struct HistoryEntry {
     pub outcome: Outcome,
     /// When.
     pub at: MicroTime,
+    /// A stable word, where it did not go live or did not stay so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who approved it, where someone had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
     /// From the journal to the last verified EndpointSlice, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub switch_millis: Option<i64>,

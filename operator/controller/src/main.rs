@@ -1,17 +1,18 @@
 //! The operator: observes, asks the engine, carries out, tells. It decides nothing about releases.
 
 mod act;
+mod ask;
 mod client;
 mod context;
 mod leader;
 mod memory;
 mod metrics;
 mod observe;
-mod probe;
 mod reconcile;
 mod run;
 mod settings;
 mod tell;
+mod wake;
 mod web;
 
 use std::process::ExitCode;

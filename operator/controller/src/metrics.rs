@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use changeover_engine::Finding;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -26,6 +27,12 @@ struct Refusal {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Asked {
+    kind: &'static str,
+    verdict: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Word {
     value: String,
 }
@@ -36,7 +43,7 @@ pub struct Metrics {
     registry: Mutex<Registry>,
     requests: Family<Call, Counter>,
     refusals: Family<Refusal, Counter>,
-    probes: Family<Word, Counter>,
+    questions: Family<Asked, Counter>,
     outcomes: Family<Word, Counter>,
     phases: Family<Word, Gauge>,
     leader: Gauge,
@@ -51,7 +58,7 @@ impl Metrics {
         let metrics = Self {
             requests: Family::default(),
             refusals: Family::default(),
-            probes: Family::default(),
+            questions: Family::default(),
             outcomes: Family::default(),
             phases: Family::default(),
             leader: Gauge::default(),
@@ -71,9 +78,9 @@ impl Metrics {
             metrics.refusals.clone(),
         );
         registry.register(
-            "probe_attempts",
-            "Attempts at smoke probes by result",
-            metrics.probes.clone(),
+            "questions",
+            "Questions to our own pods by kind and verdict",
+            metrics.questions.clone(),
         );
         registry.register(
             "outcomes",
@@ -119,13 +126,13 @@ impl Metrics {
             })
             .inc();
     }
-    pub fn probed(&self, passed: bool) {
-        let value = if passed { "passed" } else { "failed" };
-        self.probes
-            .get_or_create(&Word {
-                value: value.to_owned(),
-            })
-            .inc();
+    pub fn asked(&self, kind: &'static str, result: &Result<Finding, String>) {
+        let verdict = match result {
+            Ok(Finding::Unknown) => "unknown",
+            Ok(_) => "passed",
+            Err(_) => "failed",
+        };
+        self.questions.get_or_create(&Asked { kind, verdict }).inc();
     }
     pub fn ended(&self, outcome: &str) {
         self.outcomes

@@ -3,16 +3,19 @@
 //! No cache: a decision never rests on a state older than its own last write. Watches only say when
 //! to look. `docs/decisions/0001-live-reads.md` has the reasons and the price.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use changeover_crds::{ExchangeRelease, names};
 use changeover_engine::Observation;
 use futures::TryFutureExt;
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::ListParams;
 use kube::core::NamespaceResourceScope;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
 use crate::client::{CallError, bounded};
@@ -59,8 +62,7 @@ pub async fn observe(
     let Some(release) = release else {
         return Ok(None);
     };
-    let notes = ctx.memory.recall(&release.uid().unwrap_or_default());
-    Ok(Some(Observation {
+    let mut seen = Observation {
         release,
         deployments,
         services,
@@ -69,10 +71,15 @@ pub async fn observe(
         revisions,
         pods,
         slices,
-        probes: notes.probes,
-        flipped: notes.flipped,
-        failures: notes.failures,
-    }))
+        answers: BTreeMap::new(),
+        asking: BTreeSet::new(),
+        approvers_verified: ctx.approvers_verified,
+        flips: BTreeMap::new(),
+        failures: Vec::new(),
+    };
+    ctx.memory.tidy(&seen, Timestamp::now());
+    ctx.memory.recall(&mut seen);
+    Ok(Some(seen))
 }
 
 async fn list<K>(client: &Client, namespace: &str, params: &ListParams) -> Result<Vec<K>, CallError>

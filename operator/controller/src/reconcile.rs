@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use changeover_crds::ExchangeRelease;
-use changeover_engine::{
-    Failure, Observation, ProbeKey, ProbeRecord, ProbeTarget, Request, Step, decide,
-};
+use changeover_engine::{Decision, Failure, Observation, Request, Step, decide};
 use futures::FutureExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -15,6 +13,7 @@ use kube::runtime::controller::Action;
 use thiserror::Error;
 
 use crate::act;
+use crate::ask;
 use crate::client::CallError;
 use crate::context::Context;
 use crate::observe::observe;
@@ -56,19 +55,22 @@ pub fn on_error(release: Arc<ExchangeRelease>, error: &Error, _: Arc<Context>) -
     Action::requeue(PAUSE)
 }
 
-async fn drive(release: &ExchangeRelease, ctx: &Context) -> Result<Action, Error> {
+async fn drive(release: &ExchangeRelease, ctx: &Arc<Context>) -> Result<Action, Error> {
     let (namespace, name) = (release.namespace().unwrap_or_default(), release.name_any());
     let uid = release.uid().unwrap_or_default();
     for _ in 0..STEPS {
         if !*ctx.leading.borrow() {
             return Ok(Action::await_change());
         }
-        let Some(seen) = observe(ctx, &namespace, &name).await? else {
+        let Some(mut seen) = observe(ctx, &namespace, &name).await? else {
             ctx.memory.forget(&uid);
             return Ok(Action::await_change());
         };
+        if seen.release.metadata.deletion_timestamp.is_some() {
+            ctx.memory.hush(Some(&uid));
+        }
         let now = Timestamp::now();
-        let decision = decide(&seen, now);
+        let decision = ask_and_decide(ctx, &mut seen, now);
         let pause = match &decision.step {
             Step::Status(status) => {
                 let written = act::write_status(ctx, &seen.release, status).await;
@@ -87,10 +89,7 @@ async fn drive(release: &ExchangeRelease, ctx: &Context) -> Result<Action, Error
                 }
             }
             Step::Requests(requests) => carry_out(ctx, &seen, requests).await,
-            Step::Probe(targets) => {
-                probe(ctx, &uid, targets).await;
-                None
-            }
+            Step::Ask(_) => Some(PAUSE),
             Step::Wait(until) => Some(until.map_or(RESYNC, |at| remaining(now, at))),
         };
         if let Some(pause) = pause {
@@ -99,6 +98,18 @@ async fn drive(release: &ExchangeRelease, ctx: &Context) -> Result<Action, Error
     }
     tracing::warn!(name, namespace, "{STEPS} steps without coming to rest");
     Ok(Action::requeue(PAUSE))
+}
+
+/// Asks what is to be asked, and decides what else there is to do: asking changes nothing in the cluster,
+/// so what was observed still holds.
+fn ask_and_decide(ctx: &Arc<Context>, seen: &mut Observation, now: Timestamp) -> Decision {
+    loop {
+        let decision = decide(seen, now);
+        match &decision.step {
+            Step::Ask(questions) if ask::start(ctx, seen, questions) => ctx.memory.recall(seen),
+            _ => return decision,
+        }
+    }
 }
 
 async fn carry_out(ctx: &Context, seen: &Observation, requests: &[Request]) -> Option<Duration> {
@@ -111,7 +122,7 @@ async fn carry_out(ctx: &Context, seen: &Observation, requests: &[Request]) -> O
         .note(&seen.release.uid().unwrap_or_default(), |notes| {
             notes.failures = failures;
             for (service, epoch, at) in outcome.flipped {
-                notes.flipped.insert(service, (epoch, at));
+                notes.flipped(service, epoch, at);
             }
         });
     pause
@@ -122,28 +133,6 @@ fn pause_after(failures: &[Failure]) -> Option<Duration> {
     let lasted = |f: &Failure| Duration::try_from(f.last.duration_since(f.since));
     let oldest = failures.iter().map(|f| lasted(f).unwrap_or_default()).max();
     oldest.map(|age| age.clamp(SHORT_PAUSE, PAUSE))
-}
-
-async fn probe(ctx: &Context, uid: &str, targets: &[ProbeTarget]) {
-    let attempts = targets.iter().map(|target| async move {
-        let result = ctx.prober.attempt(target).await;
-        ctx.metrics.probed(result.is_ok());
-        (target, result, Timestamp::now())
-    });
-    let results = futures::future::join_all(attempts).await;
-    ctx.memory.note(uid, |notes| {
-        for (target, result, last) in results {
-            let key = ProbeKey::new(&target.pod_uid, &target.probe);
-            notes.probes.insert(
-                key,
-                ProbeRecord {
-                    attempts: target.attempt,
-                    last,
-                    result,
-                },
-            );
-        }
-    });
 }
 
 /// At least a few milliseconds, so that a deadline is over when we look again.

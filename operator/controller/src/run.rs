@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use changeover_crds::{ExchangeRelease, names};
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -18,14 +18,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::ask::Http;
 use crate::client::connect;
 use crate::context::Context;
 use crate::leader::{Election, Lost};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
-use crate::probe::Prober;
 use crate::reconcile::{on_error, reconcile};
 use crate::settings::Settings;
+use crate::wake::Wakers;
 use crate::web;
 
 /// Releases that are worked on at the same time, per watched namespace.
@@ -41,9 +42,9 @@ pub enum RunError {
         "no API server is configured: run in a pod with a service account, or set KUBECONFIG: {0}"
     )]
     Config(#[source] kube::Error),
-    /// The prober could not be built.
+    /// The client for our own pods could not be built.
     #[error("HTTP client: {0}")]
-    Prober(#[from] reqwest::Error),
+    Http(#[from] reqwest::Error),
     /// The web server ended.
     #[error("web server on {0}: {1}")]
     Web(std::net::SocketAddr, #[source] std::io::Error),
@@ -62,12 +63,20 @@ pub enum RunError {
 pub async fn run(settings: Settings) -> Result<(), RunError> {
     let client = connect().await.map_err(RunError::Config)?;
     let (lead, leading) = watch::channel(false);
+    let mut wakers = Wakers::default();
+    let watched: Vec<_> = settings
+        .namespaces()
+        .into_iter()
+        .map(|namespace| (namespace.clone(), wakers.open(namespace)))
+        .collect();
     let ctx = Arc::new(Context {
         client: client.clone(),
         memory: Memory::default(),
-        prober: Prober::new()?,
+        http: Http::new()?,
+        wakers,
         metrics: Arc::new(Metrics::new()),
         instance: settings.pod_name.clone(),
+        approvers_verified: settings.approvers_verified,
         leading,
     });
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signal)?;
@@ -90,10 +99,11 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     lead.send_replace(true);
     let (stop, stopped) = watch::channel(false);
     let mut controllers = JoinSet::new();
-    for namespace in settings.namespaces() {
+    for (namespace, woken) in watched {
         controllers.spawn(control(
             client.clone(),
             namespace,
+            woken,
             ctx.clone(),
             stopped.clone(),
         ));
@@ -105,6 +115,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
             lead.send_replace(false);
             // Nothing that a former leader began goes on.
             controllers.shutdown().await;
+            ctx.memory.hush(None);
             return Err(lost.into());
         }
         _ = terminate.recv() => {}
@@ -127,6 +138,7 @@ fn web_ended(ended: std::io::Result<()>, settings: &Settings) -> Result<(), RunE
 async fn control(
     client: Client,
     namespace: Option<String>,
+    woken: impl Stream<Item = ObjectRef<ExchangeRelease>> + Send + 'static,
     ctx: Arc<Context>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -171,6 +183,7 @@ async fn control(
         labelled,
         release_of,
     )
+    .reconcile_on(woken)
     .graceful_shutdown_on(async move {
         // An error means that the sender is gone, which is a stop as well.
         stopped.wait_for(|stop| *stop).await.ok();

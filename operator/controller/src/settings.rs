@@ -22,6 +22,9 @@ pub struct Settings {
     /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
+    /// An admission policy checks that changeover.dev/promote-by names who asked; the chart installs it.
+    #[arg(long, env = "APPROVERS_VERIFIED", default_value_t = false, action = clap::ArgAction::Set)]
+    pub approvers_verified: bool,
     /// What to log: error, warn, info, debug, or a filter such as `changeover_operator=debug`.
     #[arg(long, env = "LOG_LEVEL", default_value = "info")]
     log_level: String,

@@ -1,7 +1,7 @@
 //! Conditions: kstatus reads Ready, Reconciling and Stalled.
 //! <https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md>
 
-use changeover_crds::{ExchangeReleaseStatus, Phase};
+use changeover_crds::{DrainEnd, ExchangeReleaseStatus, Phase};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -42,6 +42,10 @@ pub(crate) fn build(
         .switch
         .as_ref()
         .is_some_and(|s| s.finished_at.is_some());
+    let drained = next
+        .drain
+        .as_ref()
+        .is_some_and(|d| d.ended_by.is_some_and(|by| by != DrainEnd::TakenBack));
     let all = [
         ("Ready", ready, reason.as_str(), why.message.as_str()),
         ("Reconciling", moving, reason.as_str(), why.message.as_str()),
@@ -63,6 +67,12 @@ pub(crate) fn build(
             } else {
                 "NotVerified"
             },
+            "",
+        ),
+        (
+            "Drained",
+            drained,
+            if drained { "DrainEnded" } else { "NotDrained" },
             "",
         ),
         (

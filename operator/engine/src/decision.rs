@@ -1,6 +1,8 @@
-use changeover_crds::{Colour, ExchangeReleaseStatus, SmokeProbe, names};
+use changeover_crds::{Colour, ExchangeReleaseStatus, names};
 use jiff::Timestamp;
 use serde_json::Value;
+
+use crate::question::Question;
 
 /// What to do next, and what to tell people once it is done.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,8 +20,8 @@ pub enum Step {
     Status(Box<ExchangeReleaseStatus>),
     /// Requests that commute: in any order, all at once.
     Requests(Vec<Request>),
-    /// One attempt at each target.
-    Probe(Vec<ProbeTarget>),
+    /// Ask these, beside everything else: an answer is a reason to look again.
+    Ask(Vec<Question>),
     /// Nothing until something changes, or until this time.
     Wait(Option<Timestamp>),
 }
@@ -187,23 +189,4 @@ impl Request {
             | Self::Delete(target) => &target.name,
         }
     }
-}
-
-/// One smoke probe of one of our own pods.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ProbeTarget {
-    /// Name of the service.
-    pub service: String,
-    /// Uid of the pod.
-    pub pod_uid: String,
-    /// Name of the pod.
-    pub pod: String,
-    /// The pod's address, from its status.
-    pub ip: String,
-    /// The service's client port.
-    pub port: i32,
-    /// What to ask and what to expect.
-    pub probe: SmokeProbe,
-    /// Which attempt at it this is, from 1 on: `attempts` of the record that the shell keeps.
-    pub attempt: u8,
 }

@@ -119,6 +119,16 @@ fn pod_trouble(pod: &Pod) -> Option<String> {
     Some(container_trouble(container))
 }
 
+/// How a container of the pod ended last.
+pub(crate) fn last_end(pod: &Pod) -> Option<String> {
+    let mut containers = pod
+        .status
+        .iter()
+        .flat_map(|s| s.container_statuses.iter().flatten());
+    let container = containers.find(|c| c.restart_count > 0)?;
+    Some(container_trouble(container))
+}
+
 fn container_trouble(container: &ContainerStatus) -> String {
     let state = container.state.as_ref();
     let ended = container

@@ -70,11 +70,10 @@ pub(crate) fn close(turn: &mut Turn<'_>) {
     let Some(journal) = &mut turn.next.switch else {
         return;
     };
-    let answered: Vec<i64> = world
-        .obs
-        .flipped
-        .values()
-        .filter(|(epoch, _)| *epoch == journal.epoch)
+    // Its first patch is what moved a Service; later ones repaired it.
+    let flips = world.obs.flips.values();
+    let answered: Vec<i64> = flips
+        .filter_map(|flips| flips.iter().find(|(epoch, _)| *epoch == journal.epoch))
         .map(|(_, at)| at.as_microsecond())
         .collect();
     // Only a process that saw every answer can tell the gap.

@@ -2,7 +2,8 @@
 
 use changeover_crds::Expectation;
 use serde_json::Value;
-use serde_json_path::JsonPath;
+
+use crate::jsonpath::{self, Selected};
 
 /// What came back. The shell cuts the body at 64 KiB and follows no redirect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,29 +38,13 @@ pub fn judge(expect: &Expectation, answer: &Answer) -> Result<(), String> {
         )
     })?;
     for (path, wanted) in &expect.json {
-        let parsed = JsonPath::parse(path)
-            .map_err(|error| format!("{path} is no JSONPath (RFC 9535): {error}"))?;
-        let found = parsed.query(&body).all();
-        match found.as_slice() {
-            [only] if *only == wanted => {}
-            [] => {
-                return Err(format!(
-                    "expected {path} to be {wanted}, but nothing is there"
-                ));
-            }
-            [only] => {
-                return Err(format!(
-                    "expected {path} to be {wanted}, got {}",
-                    show(only)
-                ));
-            }
-            many => {
-                return Err(format!(
-                    "expected {path} to be {wanted}, got {} values",
-                    many.len()
-                ));
-            }
-        }
+        let came = match jsonpath::select(path, &body)? {
+            Selected::One(found) if found == wanted => continue,
+            Selected::One(found) => format!("got {}", show(found)),
+            Selected::Nothing => "but nothing is there".to_owned(),
+            Selected::Many(count) => format!("got {count} values"),
+        };
+        return Err(format!("expected {path} to be {wanted}, {came}"));
     }
     Ok(())
 }

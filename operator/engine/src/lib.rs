@@ -10,25 +10,36 @@
 
 #![deny(missing_docs)]
 
+mod commands;
 mod conditions;
 mod decision;
+mod drain;
 mod drift;
 mod explain;
 mod flip;
+mod invalid;
+pub mod journey;
+mod jsonpath;
 mod judge;
 mod live;
 mod machine;
 mod observation;
 mod phase;
 mod quantity;
+mod question;
 mod render;
 mod revision;
+mod roles;
 mod upkeep;
 mod world;
 
-pub use decision::{Child, Decision, Kind, Notice, ProbeTarget, Request, Step, Target};
+pub use decision::{Child, Decision, Kind, Notice, Request, Step, Target};
 pub use judge::{Answer, judge};
 pub use machine::decide;
-pub use observation::{Failure, Observation, ProbeKey, ProbeRecord};
-pub use revision::{StoredRevision, StoredService, revision_of};
+pub use observation::{FLIPS, Failure, Observation};
+pub use question::{
+    AdminCall, AdminTarget, Ask, Clients, Finding, JourneyRun, ProbeTarget, Question, QuestionKey,
+    Record, Through,
+};
+pub use revision::{Plan, StoredRevision, StoredService, revision_of};
 pub use world::World;

@@ -1,6 +1,7 @@
 //! Live Services: what clients use. They are repaired with care, and only ever moved by the fenced write.
 
 use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, names};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Pod, Service};
 
 use crate::decision::{Kind, Request};
@@ -17,6 +18,7 @@ pub(crate) fn repairs(
     world: World<'_>,
     live: &ColourStatus,
     status: &ExchangeReleaseStatus,
+    now: Timestamp,
 ) -> Vec<Request> {
     let Some(stored) = world.stored(&live.revision) else {
         return Vec::new();
@@ -25,9 +27,12 @@ pub(crate) fn repairs(
     let renderer = Renderer::new(world.release());
     let mut batch = flip::requests(world, live, &stored, epoch, status);
     batch.retain(|request| match request {
-        Request::Flip { service, .. } => !stored
-            .service(service)
-            .is_some_and(|s| serves_elsewhere(world, live, s)),
+        Request::Flip { service, .. } => {
+            let elsewhere = stored
+                .service(service)
+                .is_some_and(|s| serves_elsewhere(world, live, s));
+            !elsewhere && !is_too_soon(world, service, epoch, now)
+        }
         _ => true,
     });
     for service in &stored.services {
@@ -48,6 +53,53 @@ pub(crate) fn repairs(
         }
     }
     batch
+}
+
+/// Selectors that were put back more than this often in [`MINUTE`] are contested.
+const CONTESTED: usize = 3;
+const MINUTE: SignedDuration = SignedDuration::from_secs(60);
+/// Shortest time between two repairs of a contested selector.
+pub(crate) const APART: SignedDuration = SignedDuration::from_secs(1);
+
+/// The last repairs of a selector within a minute; the switch itself was none.
+fn repairs_of(world: World<'_>, service: &str, epoch: i64, now: Timestamp) -> Vec<Timestamp> {
+    let flips = world.obs.flips.get(service).map_or(&[][..], Vec::as_slice);
+    let of_epoch = flips.iter().filter(|(e, _)| *e == epoch).skip(1);
+    let recent = of_epoch.filter(|(_, at)| now.duration_since(*at) < MINUTE);
+    recent.map(|(_, at)| *at).collect()
+}
+
+fn is_too_soon(world: World<'_>, service: &str, epoch: i64, now: Timestamp) -> bool {
+    let repairs = repairs_of(world, service, epoch, now);
+    repairs.len() > CONTESTED
+        && repairs
+            .last()
+            .is_some_and(|at| now.duration_since(*at) < APART)
+}
+
+/// A live Service whose selector someone else keeps changing, and who: the field managers that touched it.
+pub(crate) fn contested(
+    world: World<'_>,
+    status: &ExchangeReleaseStatus,
+    now: Timestamp,
+) -> Option<(String, String)> {
+    let epoch = status.switch.as_ref().map_or(0, |s| s.epoch);
+    let is_contested = |s: &&Service| {
+        let name = label(*s, names::SERVICE).unwrap_or_default();
+        repairs_of(world, name, epoch, now).len() > CONTESTED
+    };
+    let service = world.live_services().find(is_contested)?;
+    let managers = service.metadata.managed_fields.iter().flatten();
+    let mut others: Vec<String> = managers
+        .filter(|m| {
+            m.operation.as_deref() == Some("Update") || m.operation.as_deref() == Some("Apply")
+        })
+        .filter_map(|m| m.manager.clone())
+        .filter(|m| m != names::MANAGER)
+        .collect();
+    others.dedup();
+    let name = service.metadata.name.clone().unwrap_or_default();
+    Some((name, others.join(", ")))
 }
 
 /// Whether someone pointed a Service to pods that serve while the live colour does not: putting it

@@ -1,17 +1,20 @@
 use changeover_crds::{
     ColourStatus, Duration, ExchangeReleaseSpec, ExchangeReleaseStatus, HistoryEntry, Outcome,
-    Phase, Rejection, ResourceExt, names,
+    Phase, Rejection,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
+use crate::commands::{self, Asked};
 use crate::conditions::{self, Why};
-use crate::decision::{Decision, Notice, ProbeTarget, Request, Step};
+use crate::decision::{Decision, Notice, Request, Step};
 use crate::explain;
 use crate::flip::address;
+use crate::invalid::invalid;
 use crate::observation::Observation;
 use crate::phase;
-use crate::revision::revision_of;
+use crate::question::Question;
+use crate::revision::{Plan, revision_of};
 use crate::world::{World, half_of};
 
 /// Releases that are remembered in status.
@@ -31,7 +34,8 @@ pub fn decide(obs: &Observation, now: Timestamp) -> Decision {
         };
     }
     let mut turn = Turn::new(obs, now);
-    let mv = phase::step(&mut turn);
+    turn.take_commands();
+    let mv = commands::obey(&mut turn).unwrap_or_else(|| phase::step(&mut turn));
     turn.finish(mv)
 }
 
@@ -42,8 +46,8 @@ pub(crate) enum Move {
     Changed,
     /// Send these.
     Requests(Vec<Request>),
-    /// Run these.
-    Probe(Vec<ProbeTarget>),
+    /// Ask these; where all are asked already, wait for the answers, until this time.
+    Ask(Vec<Question>, Timestamp),
     /// Wait for a change, or for this time.
     Wait(Option<Timestamp>),
 }
@@ -59,6 +63,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) invalid: Option<String>,
     pub(crate) next: ExchangeReleaseStatus,
     pub(crate) why: Why,
+    /// What people ask for.
+    pub(crate) asked: Asked,
     notices: Vec<Notice>,
 }
 
@@ -71,9 +77,10 @@ impl<'a> Turn<'a> {
             now: Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now),
             spec,
             wanted: revision_of(spec),
-            invalid: phase::invalid(spec),
+            invalid: invalid(spec),
             next: obs.release.status.clone().unwrap_or_default(),
             why: Why::default(),
+            asked: Asked::default(),
             notices: Vec::new(),
         }
     }
@@ -83,10 +90,23 @@ impl<'a> Turn<'a> {
         self.next.phase_since = Some(MicroTime(self.now));
     }
 
-    /// When a duration that started with this phase is over.
+    /// When a duration that started with this phase is over. A pause makes it later.
     pub(crate) fn deadline(&self, duration: Duration) -> Timestamp {
         let since = self.next.phase_since.as_ref().map_or(self.now, |t| t.0);
-        after(since, duration)
+        let end = after(since, duration);
+        end.checked_add(self.stood_still())
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    /// How the live revision is judged and drained: as the spec says while it names it, then as stored.
+    pub(crate) fn plan(&self) -> Plan {
+        let live = self
+            .next
+            .live
+            .as_ref()
+            .filter(|live| live.revision != self.wanted);
+        let stored = live.and_then(|live| self.world.stored(&live.revision));
+        stored.map_or_else(|| Plan::of(self.spec), |stored| stored.plan)
     }
 
     pub(crate) fn tell(&mut self, warning: bool, reason: &'static str, note: String) {
@@ -116,6 +136,11 @@ impl<'a> Turn<'a> {
     }
 
     pub(crate) fn remember(&mut self, role: &ColourStatus, outcome: Outcome) {
+        let of_role = |revision: &str| revision == role.revision;
+        let rejected = self.next.rejected.as_ref().filter(|r| of_role(&r.revision));
+        let reason = rejected.map(|r| r.reason.clone());
+        let approval = self.next.approval.as_ref().filter(|a| of_role(&a.revision));
+        let approved_by = approval.and_then(|a| a.by.clone());
         let journal = self
             .next
             .switch
@@ -128,6 +153,8 @@ impl<'a> Turn<'a> {
                 version: role.version.clone(),
                 outcome,
                 at: MicroTime(self.now),
+                reason: reason.filter(|_| outcome != Outcome::Live),
+                approved_by,
                 switch_millis: journal.and_then(|j| j.switch_millis),
                 skew_millis: journal.and_then(|j| j.skew_millis),
             },
@@ -138,13 +165,17 @@ impl<'a> Turn<'a> {
     /// Marks the candidate's revision as one not to try again.
     pub(crate) fn blame(&mut self, reason: &str, message: &str) {
         if let Some(candidate) = &self.next.candidate {
-            self.next.rejected = Some(Rejection {
-                revision: candidate.revision.clone(),
-                version: candidate.version.clone(),
-                reason: reason.to_owned(),
-                message: message.to_owned(),
-                at: MicroTime(self.now),
-            });
+            self.next.rejected = Some(self.rejection(candidate, reason, message));
+        }
+    }
+
+    pub(crate) fn rejection(&self, role: &ColourStatus, reason: &str, message: &str) -> Rejection {
+        Rejection {
+            revision: role.revision.clone(),
+            version: role.version.clone(),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            at: MicroTime(self.now),
         }
     }
 
@@ -160,6 +191,7 @@ impl<'a> Turn<'a> {
             );
         }
         self.next.verdict = None;
+        self.next.approval = None;
         self.enter(Phase::Rejected);
         Move::Changed
     }
@@ -184,11 +216,12 @@ impl<'a> Turn<'a> {
                     Step::Status(Box::new(self.next))
                 }
                 Move::Requests(requests) => Step::Requests(requests),
-                Move::Probe(targets) => Step::Probe(targets),
-                Move::Wait(_) | Move::Changed if old != self.next => {
+                Move::Ask(questions, _) if !questions.is_empty() => Step::Ask(questions),
+                Move::Wait(_) | Move::Ask(..) | Move::Changed if old != self.next => {
                     Step::Status(Box::new(self.next))
                 }
                 Move::Wait(until) => Step::Wait(until),
+                Move::Ask(_, until) => Step::Wait(Some(until)),
                 Move::Changed => Step::Wait(None),
             }
         };
@@ -231,12 +264,6 @@ impl<'a> Turn<'a> {
         let old = release.status.as_ref().map_or(&[][..], |s| &s.conditions);
         self.next.conditions = conditions::build(&self.next, old, serving, &self.why, self.now);
     }
-
-    /// A token of `changeover.dev/retry` that was not carried out yet.
-    pub(crate) fn retry_token(&self) -> Option<String> {
-        let token = self.world.release().annotations().get(names::RETRY)?;
-        (self.next.handled_retry.as_ref() != Some(token)).then(|| token.clone())
-    }
 }
 
 /// The part of a status that says what we are about to do.
@@ -254,6 +281,11 @@ fn intent(status: &ExchangeReleaseStatus) -> ExchangeReleaseStatus {
         journal.services.clear();
     }
     intent
+}
+
+/// The first of some times.
+pub(crate) fn soonest<const N: usize>(times: [Option<Timestamp>; N]) -> Option<Timestamp> {
+    times.into_iter().flatten().min()
 }
 
 /// A time plus a duration; the far future where that overflows.

@@ -1,11 +1,16 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use changeover_crds::{ExchangeRelease, SmokeProbe};
+use changeover_crds::ExchangeRelease;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+
+use crate::question::{QuestionKey, Record};
+
+/// How many patches of a live Service's selector are remembered.
+pub const FLIPS: usize = 8;
 
 /// Everything that is known when a decision is asked for. The lists hold what carries the label
 /// `changeover.dev/release` with this release's name.
@@ -27,43 +32,17 @@ pub struct Observation {
     pub pods: Vec<Pod>,
     /// EndpointSlices of live and pinned Services (they inherit the Services' labels).
     pub slices: Vec<EndpointSlice>,
-    /// What this process remembers of the probes it ran. Lost with the process: probes then run again.
-    pub probes: BTreeMap<ProbeKey, ProbeRecord>,
-    /// When the patch of each live Service was answered, by service name, for the epoch in the journal.
-    pub flipped: BTreeMap<String, (i64, Timestamp)>,
+    /// What this process remembers of the questions it asked. Lost with the process: it then asks again.
+    pub answers: BTreeMap<QuestionKey, Record>,
+    /// Questions without an answer yet. They go on beside everything else.
+    pub asking: BTreeSet<QuestionKey>,
+    /// Whether an admission policy checks that `changeover.dev/promote-by` names who asked.
+    pub approvers_verified: bool,
+    /// When the last patches of each live Service's selector were answered, by service name, oldest
+    /// first, each with its epoch. At most [`FLIPS`] of each are kept.
+    pub flips: BTreeMap<String, Vec<(i64, Timestamp)>>,
     /// Requests of the last batches that the API server refused.
     pub failures: Vec<Failure>,
-}
-
-/// One smoke probe of one pod. A changed probe is another key, so its old result does not count.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ProbeKey {
-    /// Uid of the pod.
-    pub pod: String,
-    /// The probe, as JSON.
-    pub probe: String,
-}
-
-impl ProbeKey {
-    /// The key of a probe of the pod with this uid.
-    #[must_use]
-    pub fn new(pod: &str, probe: &SmokeProbe) -> Self {
-        Self {
-            pod: pod.to_owned(),
-            probe: serde_json::to_string(probe).unwrap_or_default(),
-        }
-    }
-}
-
-/// How a probe has gone so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProbeRecord {
-    /// Attempts made.
-    pub attempts: u8,
-    /// When the last one ended.
-    pub last: Timestamp,
-    /// What the last one found: nothing, or why it failed.
-    pub result: Result<(), String>,
 }
 
 /// A request that the API server refused.

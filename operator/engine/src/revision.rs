@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use changeover_crds::{EnvVar, ExchangeReleaseSpec, Resources, ServiceSpec, names};
+use changeover_crds::{
+    Drain, EnvVar, ExchangeReleaseSpec, Resources, ServiceSpec, Verification, names,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -20,6 +22,29 @@ pub struct StoredRevision {
     pub version: String,
     /// In the order of the spec.
     pub services: Vec<StoredService>,
+    /// How it is judged and drained once the spec names another revision.
+    #[serde(default)]
+    pub plan: Plan,
+}
+
+/// How a revision is judged after its switch, and how clients leave the colour before it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Journeys and bake.
+    pub verification: Verification,
+    /// Quiet and deadline.
+    pub drain: Drain,
+}
+
+impl Plan {
+    /// The plan that the spec names.
+    #[must_use]
+    pub fn of(spec: &ExchangeReleaseSpec) -> Self {
+        Self {
+            verification: spec.verification.clone(),
+            drain: spec.drain.clone(),
+        }
+    }
 }
 
 /// One service of a stored revision.
@@ -30,6 +55,9 @@ pub struct StoredService {
     pub name: String,
     /// Client port.
     pub port: i32,
+    /// Port of drain and role, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_port: Option<i32>,
     /// Pods, where the spec does not name the service any more.
     pub replicas: i32,
     /// Data of the ConfigMap.
@@ -49,6 +77,7 @@ impl StoredRevision {
             .map(|service| StoredService {
                 name: service.name.clone(),
                 port: service.port,
+                admin_port: service.admin_port,
                 replicas: service.replicas,
                 config: service.config.clone(),
                 template: render::pod_template(release, &revision, service, &spec.services),
@@ -58,6 +87,7 @@ impl StoredRevision {
             revision,
             version: spec.version.clone(),
             services,
+            plan: Plan::of(spec),
         }
     }
 
@@ -136,14 +166,25 @@ pub fn revision_of(spec: &ExchangeReleaseSpec) -> String {
         restart: &spec.restart
     });
     canonical.sort_all_objects();
-    let digest = Sha256::digest(canonical.to_string().as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("v1:{hex}")
+    format!("v1:{}", hash(canonical.to_string().as_bytes()))
+}
+
+fn hash(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether a label value names this revision.
 pub(crate) fn is_short_of(label: &str, revision: &str) -> bool {
     label == names::short_revision(revision)
+}
+
+/// Hash of the smoke probes and journeys that the spec names: a verdict counts for these only.
+#[must_use]
+pub(crate) fn checks_of(spec: &ExchangeReleaseSpec) -> String {
+    let smoke: Vec<_> = spec.services.iter().map(|s| (&s.name, &s.smoke)).collect();
+    let checks = serde_json::to_vec(&(smoke, &spec.verification.journeys)).unwrap_or_default();
+    hash(&checks).chars().take(16).collect()
 }
 
 #[cfg(test)]

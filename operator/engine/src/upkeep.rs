@@ -1,6 +1,7 @@
 //! Children of every role as their stored revision says, and nothing else.
 
 use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, Phase, ResourceExt, names};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use serde::Serialize;
 use serde_json::Value;
@@ -13,13 +14,17 @@ use crate::revision::{StoredRevision, is_short_of};
 use crate::world::{World, label};
 
 /// The next batch of repairs; empty when all is as it should be. Live comes first.
-pub(crate) fn next_batch(world: World<'_>, status: &ExchangeReleaseStatus) -> Vec<Request> {
+pub(crate) fn next_batch(
+    world: World<'_>,
+    status: &ExchangeReleaseStatus,
+    now: Timestamp,
+) -> Vec<Request> {
     let moving = matches!(status.phase, Some(Phase::Switching | Phase::RollingBack));
     let ended = matches!(status.phase, Some(Phase::Rejected | Phase::RolledBack));
     if let Some(live) = &status.live {
         let mut batch = children(world, live);
         if batch.is_empty() && !moving {
-            batch = live::repairs(world, live, status);
+            batch = live::repairs(world, live, status, now);
         }
         if !batch.is_empty() {
             return batch;

@@ -60,6 +60,17 @@ impl<'a> World<'a> {
             .find(|s| s.name_any() == name && self.is_ours(*s))
     }
 
+    /// The cluster address of a Service of ours.
+    #[must_use]
+    pub(crate) fn address(&self, name: &str) -> Option<String> {
+        let services = &self.obs.services;
+        let service = services
+            .iter()
+            .find(|s| s.name_any() == name && self.is_ours(*s))?;
+        let address = service.spec.as_ref()?.cluster_ip.clone()?;
+        (!address.is_empty() && address != "None").then_some(address)
+    }
+
     /// All live Services, of services that the spec no longer names too.
     pub fn live_services(&self) -> impl Iterator<Item = &'a Service> {
         let world = *self;

@@ -38,7 +38,9 @@ pub fn with_tag(version: &str, tag: &str) -> Value {
         "spec": {
             "version": version,
             "services": SERVICES.map(service),
-            "verification": {"timeout": "60s"},
+            "verification": {"timeout": "60s", "bake": "0s"},
+            // Nobody answers on the admin ports here.
+            "drain": {"quiet": "0s", "deadline": "0s"},
             "progressDeadline": "60s",
             "switchDeadline": "30s",
             "rollbackWindow": "10m",

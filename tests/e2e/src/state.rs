@@ -19,7 +19,10 @@ pub fn is_live(release: &ExchangeRelease, version: &str) -> bool {
     release.status.as_ref().is_some_and(|status| {
         let live = status.live.as_ref();
         status.observed_generation == release.metadata.generation
-            && matches!(status.phase, Some(Phase::Live | Phase::Warm))
+            && matches!(
+                status.phase,
+                Some(Phase::Live | Phase::Warm | Phase::Baking)
+            )
             && live.is_some_and(|live| live.version == version)
             && condition(release, "Ready").is_some_and(|(is, _)| is)
     })

@@ -1,5 +1,8 @@
 //! One file per state; here is who takes the turn.
 
+mod awaiting;
+mod baking;
+mod journeying;
 mod preparing;
 mod probing;
 mod recovering;
@@ -8,22 +11,25 @@ mod rolling_back;
 mod switching;
 mod verifying;
 
-use std::collections::BTreeSet;
-
-use changeover_crds::{
-    Colour, ColourStatus, ExchangeReleaseSpec, HttpMethod, Outcome, Phase, names,
-};
-use serde_json_path::JsonPath;
+use changeover_crds::{Colour, ColourStatus, DrainEnd, Outcome, Phase};
 
 use crate::machine::{Move, Turn};
+use crate::{drain, flip};
 
 /// Reasons a release can be rejected for, as conditions and status show them.
-const REASONS: [&str; 6] = [
+const REASONS: [&str; 13] = [
     "ProgressDeadlineExceeded",
     "SmokeProbeFailed",
+    "JourneyFailed",
     "VerificationTimeout",
+    "ApprovalTimeout",
     "TargetCannotServe",
     "SwitchDeadlineExceeded",
+    "ContainerRestarted",
+    "LiveDegraded",
+    "Aborted",
+    "RollbackRequested",
+    "Reverted",
     "NothingToGoBackTo",
 ];
 
@@ -35,6 +41,9 @@ pub(crate) fn step(turn: &mut Turn<'_>) -> Move {
         Some(Phase::Verifying) => verifying::step(turn),
         Some(Phase::Switching) => switching::step(turn),
         Some(Phase::RollingBack) => rolling_back::step(turn),
+        // TODO states of their own
+        Some(Phase::AwaitingApproval) => awaiting::step(turn),
+        Some(Phase::Baking) => baking::step(turn),
         Some(Phase::Pending | Phase::Warm | Phase::Live | Phase::RolledBack | Phase::Rejected) => {
             resting::step(turn)
         }
@@ -45,6 +54,15 @@ pub(crate) fn step(turn: &mut Turn<'_>) -> Move {
 fn start(turn: &mut Turn<'_>) -> Move {
     // A revert finds its pods warm, a retry finds those that were kept for their logs.
     let (warm, kept) = (turn.next.warm.take(), turn.next.candidate.take());
+    let reverts = warm.as_ref().is_some_and(|w| w.revision == turn.wanted);
+    drain::end(
+        turn,
+        if reverts {
+            DrainEnd::TakenBack
+        } else {
+            DrainEnd::Superseded
+        },
+    );
     let standing = warm
         .into_iter()
         .chain(kept)
@@ -63,6 +81,8 @@ fn start(turn: &mut Turn<'_>) -> Move {
     turn.next.candidate = Some(candidate);
     turn.next.warm_until = None;
     turn.next.verdict = None;
+    turn.next.approval = None;
+    turn.next.bake = None;
     turn.next.rejected = None;
     turn.say(None, note.clone());
     turn.tell(false, "ReleaseStarted", note);
@@ -101,6 +121,7 @@ fn superseded(turn: &mut Turn<'_>) -> Option<Move> {
     );
     turn.next.candidate = None;
     turn.next.verdict = None;
+    turn.next.approval = None;
     let live_again = turn
         .next
         .live
@@ -117,25 +138,55 @@ fn superseded(turn: &mut Turn<'_>) -> Option<Move> {
     Some(start(turn))
 }
 
-/// What the schema cannot express: why this spec cannot be carried out, and what to change.
-pub(crate) fn invalid(spec: &ExchangeReleaseSpec) -> Option<String> {
-    let injected: BTreeSet<String> = ["EXCHANGE_COLOUR".to_owned(), "EXCHANGE_REVISION".to_owned()]
-        .into_iter()
-        .chain(spec.services.iter().map(|s| names::url_variable(&s.name)))
-        .collect();
-    spec.services.iter().find_map(|service| {
-        let name = &service.name;
-        let mut keys = service.config.keys().chain(service.env.iter().map(|v| &v.name));
-        if let Some(key) = keys.find(|key| injected.contains(*key)) {
-            return Some(format!("service {name}: {key} is set by the operator: choose another name in config and env"));
-        }
-        let mut bodiless = service.smoke.iter().filter(|probe| probe.method == HttpMethod::Head);
-        if let Some(probe) = bodiless.find(|probe| !probe.expect.json.is_empty()) {
-            return Some(format!("service {name}: smoke expects JSON of HEAD {}, which has no body: use GET", probe.path));
-        }
-        let mut paths = service.smoke.iter().flat_map(|probe| probe.expect.json.keys());
-        paths.find_map(|path| JsonPath::parse(path).err().map(|error| {
-            format!("service {name}: smoke expects {path}, which is no JSONPath (RFC 9535): {error}")
-        }))
-    })
+/// Back to the old colour, whatever state the new one is in. On a first release there is none, and what
+/// was created stays, for its clients and its logs.
+pub(crate) fn go_back(turn: &mut Turn<'_>, reason: &'static str, why: &str) -> Move {
+    if turn.next.phase != Some(Phase::Switching) {
+        let Some(old) = turn.next.warm.take() else {
+            return nothing_to_go_back_to(turn, why);
+        };
+        turn.next.candidate = turn.next.live.replace(old);
+        turn.next.warm_until = None;
+    }
+    let (Some(old), Some(new)) = (turn.next.live.clone(), turn.next.candidate.clone()) else {
+        return turn.reject("NothingToGoBackTo", why);
+    };
+    turn.blame(reason, why);
+    drain::end(turn, DrainEnd::TakenBack);
+    turn.next.bake = None;
+    turn.tell(
+        true,
+        "RollingBack",
+        format!("{} goes back to {}: {why}", new.version, old.version),
+    );
+    flip::open(turn, &old, Some(&new));
+    turn.enter(Phase::RollingBack);
+    turn.say(Some("RollingBack"), why);
+    Move::Changed
+}
+
+/// A first release that failed after its switch: clients stay where they are.
+fn nothing_to_go_back_to(turn: &mut Turn<'_>, why: &str) -> Move {
+    let Some(live) = turn.next.live.clone() else {
+        return Move::Changed;
+    };
+    turn.next.rejected = Some(turn.rejection(&live, "NothingToGoBackTo", why));
+    turn.next.bake = None;
+    turn.remember(&live, Outcome::Rejected);
+    turn.tell(true, "Rejected", format!("{} failed: {why}", live.version));
+    turn.enter(Phase::Rejected);
+    Move::Changed
+}
+
+/// Whether a person approved exactly this revision.
+fn is_approved(turn: &Turn<'_>, candidate: &ColourStatus) -> bool {
+    let approval = turn.next.approval.as_ref();
+    approval.is_some_and(|a| a.revision == candidate.revision)
+}
+
+fn how_to_approve(candidate: &ColourStatus) -> String {
+    format!(
+        "{} is verified and waits for an approval: kubectl exr promote, or annotate changeover.dev/promote={} and changeover.dev/promote-by=<your user name>",
+        candidate.version, candidate.revision
+    )
 }

@@ -26,7 +26,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             &format!("not ready within {limit:?}: {trouble}"),
         );
     }
-    let batch = upkeep::next_batch(turn.world, &turn.next);
+    let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
     if !batch.is_empty() {
         turn.say(
             None,
@@ -36,6 +36,13 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             ),
         );
         return Move::Requests(batch);
+    }
+    if turn.world.serves(&candidate, all_of) && turn.asked.pause {
+        turn.say(
+            Some("Paused"),
+            format!("{} is ready; paused", candidate.version),
+        );
+        return Move::Wait(None);
     }
     if turn.world.serves(&candidate, all_of) {
         turn.enter(Phase::Verifying);

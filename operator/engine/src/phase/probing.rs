@@ -4,9 +4,8 @@ use changeover_crds::{ColourStatus, ResourceExt, SmokeProbe};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 
-use crate::decision::ProbeTarget;
 use crate::machine::Turn;
-use crate::observation::ProbeKey;
+use crate::question::{Ask, ProbeTarget, Question, QuestionKey};
 
 /// Pause between two attempts of one probe.
 const PAUSE: SignedDuration = SignedDuration::from_secs(1);
@@ -16,8 +15,8 @@ pub(super) enum Probing {
     Passed(Vec<String>),
     /// Some probe used up its attempts.
     Failed(String),
-    /// Run these now.
-    Run(Vec<ProbeTarget>),
+    /// Ask these now; nothing if answers are awaited.
+    Run(Vec<Question>),
     /// The next attempt is due then.
     Later(Timestamp),
 }
@@ -27,6 +26,7 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
     let mut passed = Vec::new();
     let mut run = Vec::new();
     let mut later: Option<Timestamp> = None;
+    let mut asking = false;
     for service in &turn.spec.services {
         for pod in turn.world.ready(&service.name, role) {
             let uid = pod.uid().unwrap_or_default();
@@ -34,8 +34,9 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
             for probe in service.smoke.iter().filter(|_| !is_known) {
                 match attempt(turn, &uid, probe) {
                     Attempt::Passed => {}
+                    Attempt::Asking => asking = true,
                     Attempt::Now(attempt) => {
-                        run.extend(target(&service.name, service.port, pod, probe, attempt));
+                        run.extend(question(service.port, pod, probe, attempt));
                     }
                     Attempt::At(at) => later = Some(later.map_or(at, |l| l.min(at))),
                     Attempt::Exhausted(why) => {
@@ -50,7 +51,7 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
             passed.push(uid);
         }
     }
-    if !run.is_empty() {
+    if !run.is_empty() || asking {
         return Probing::Run(run);
     }
     passed.sort();
@@ -59,13 +60,18 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
 
 enum Attempt {
     Passed,
+    Asking,
     Now(u8),
     At(Timestamp),
     Exhausted(String),
 }
 
 fn attempt(turn: &Turn<'_>, pod: &str, probe: &SmokeProbe) -> Attempt {
-    let Some(record) = turn.world.obs.probes.get(&ProbeKey::new(pod, probe)) else {
+    let key = QuestionKey::smoke(pod, probe);
+    if turn.world.obs.asking.contains(&key) {
+        return Attempt::Asking;
+    }
+    let Some(record) = turn.world.obs.answers.get(&key) else {
         return Attempt::Now(1);
     };
     // What failed before this phase began failed in another try of the same pods: a retry is a new one.
@@ -74,7 +80,7 @@ fn attempt(turn: &Turn<'_>, pod: &str, probe: &SmokeProbe) -> Attempt {
         return Attempt::Now(1);
     }
     match &record.result {
-        Ok(()) => Attempt::Passed,
+        Ok(_) => Attempt::Passed,
         Err(why) if record.attempts >= probe.attempts => {
             Attempt::Exhausted(format!("{why} ({} attempts)", record.attempts))
         }
@@ -89,20 +95,15 @@ fn attempt(turn: &Turn<'_>, pod: &str, probe: &SmokeProbe) -> Attempt {
     }
 }
 
-fn target(
-    service: &str,
-    port: i32,
-    pod: &Pod,
-    probe: &SmokeProbe,
-    attempt: u8,
-) -> Option<ProbeTarget> {
-    Some(ProbeTarget {
-        service: service.to_owned(),
-        pod_uid: pod.uid()?,
-        pod: pod.name_any(),
-        ip: pod.status.as_ref()?.pod_ip.clone()?,
-        port,
-        probe: probe.clone(),
+fn question(port: i32, pod: &Pod, probe: &SmokeProbe, attempt: u8) -> Option<Question> {
+    Some(Question {
+        key: QuestionKey::smoke(&pod.uid()?, probe),
         attempt,
+        ask: Ask::Smoke(ProbeTarget {
+            pod: pod.name_any(),
+            ip: pod.status.as_ref()?.pod_ip.clone()?,
+            port,
+            probe: probe.clone(),
+        }),
     })
 }

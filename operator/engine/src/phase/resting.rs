@@ -2,45 +2,69 @@
 
 use changeover_crds::{ColourStatus, Phase};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
-use crate::machine::{Move, Turn};
-use crate::{explain, upkeep};
+use super::baking;
+use crate::machine::{Move, Turn, after, soonest};
+use crate::{drain, explain, live, roles, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
-    let retry = turn.retry_token();
-    if let Some(token) = &retry {
-        turn.next.handled_retry = Some(token.clone());
-    }
-    if let Some(mv) = next_release(turn, retry.is_some()) {
+    if let Some(mv) = next_release(turn, turn.asked.retry) {
         return mv;
     }
-    if retry.is_some() {
-        return Move::Changed;
-    }
     let timer = timer(turn);
-    if timer.is_some_and(|at| at <= turn.now) {
+    // Clients leave first, however short the window.
+    let kept = turn.asked.pause || drain::goes_on(turn);
+    if timer.is_some_and(|at| at <= turn.now) && !kept {
         return timer_ended(turn);
     }
     describe(turn);
-    let batch = upkeep::next_batch(turn.world, &turn.next);
-    if batch.is_empty() {
-        Move::Wait(timer)
-    } else {
-        Move::Requests(batch)
+    let contested = contested(turn);
+    let (mut questions, drains_at) = drain::advance(turn);
+    let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
+    if !batch.is_empty() {
+        return Move::Requests(batch);
     }
+    let (told, told_at) = roles::tell(turn);
+    questions.extend(told);
+    let until = soonest([timer.filter(|_| !kept), drains_at, told_at, contested]);
+    if questions.is_empty() {
+        Move::Wait(until)
+    } else {
+        Move::Ask(questions, until.unwrap_or(Timestamp::MAX))
+    }
+}
+
+/// Says so when someone keeps changing a selector; when to look again.
+fn contested(turn: &mut Turn<'_>) -> Option<Timestamp> {
+    let (service, others) = live::contested(turn.world, &turn.next, turn.now)?;
+    turn.say(
+        Some("SelectorContested"),
+        format!(
+            "the selector of Service {service} is changed again and again (field managers beside ours: {others}): let nothing else write it; it is put back at most once a second"
+        ),
+    );
+    turn.now.checked_add(live::APART).ok()
+}
+
+/// The bake is over: the old colour stays warm for a while, if there is one.
+pub(super) fn settle(turn: &mut Turn<'_>) -> Move {
+    turn.next.bake = None;
+    if turn.next.warm.is_some() {
+        turn.next.warm_until = Some(MicroTime(after(turn.now, turn.spec.rollback_window)));
+        turn.enter(Phase::Warm);
+    } else {
+        turn.enter(Phase::Live);
+    }
+    let version = turn.next.live.as_ref().map(|l| l.version.clone());
+    let note = format!("{} stays live", version.unwrap_or_default());
+    turn.tell(false, "Baked", note);
+    Move::Changed
 }
 
 fn next_release(turn: &mut Turn<'_>, retry: bool) -> Option<Move> {
     if turn.invalid.is_some() {
         return None;
-    }
-    if let Some(live) = turn
-        .next
-        .live
-        .clone()
-        .filter(|live| live.revision == turn.wanted)
-    {
-        return back_to_live(turn, live);
     }
     let refused = turn
         .next
@@ -50,7 +74,26 @@ fn next_release(turn: &mut Turn<'_>, retry: bool) -> Option<Move> {
     if refused && !retry {
         return None;
     }
-    Some(super::start(turn))
+    if let Some(live) = turn
+        .next
+        .live
+        .clone()
+        .filter(|live| live.revision == turn.wanted)
+    {
+        return if refused {
+            Some(bake_again(turn, &live))
+        } else {
+            back_to_live(turn, live)
+        };
+    }
+    (!turn.asked.pause).then(|| super::start(turn))
+}
+
+/// A first release that failed while it baked is live all the same: a retry watches it once more.
+fn bake_again(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
+    turn.next.rejected = None;
+    baking::begin(turn, live);
+    Move::Changed
 }
 
 /// The spec names what is live: a rejected revision is forgotten, a new version name is taken over.
@@ -77,7 +120,10 @@ fn back_to_live(turn: &mut Turn<'_>, live: ColourStatus) -> Option<Move> {
 /// When something that is only kept for a while may go.
 fn timer(turn: &Turn<'_>) -> Option<Timestamp> {
     match turn.next.phase {
-        Some(Phase::Warm) => turn.next.warm_until.as_ref().map(|t| t.0),
+        Some(Phase::Warm) => {
+            let until = turn.next.warm_until.as_ref()?.0;
+            until.checked_add(turn.stood_still()).ok()
+        }
         Some(Phase::Rejected | Phase::RolledBack) if turn.next.candidate.is_some() => {
             Some(turn.deadline(turn.spec.keep_failed))
         }
@@ -135,7 +181,12 @@ fn describe(turn: &mut Turn<'_>) {
             warm.version, warm.colour, until.0
         );
     }
-    if trouble.is_empty() {
+    if turn.asked.pause {
+        turn.say(
+            Some("Paused"),
+            format!("{message}; paused: no forward step is taken"),
+        );
+    } else if trouble.is_empty() {
         turn.say(None, message);
     } else {
         turn.say(Some("LiveDegraded"), format!("{message}; {trouble}"));

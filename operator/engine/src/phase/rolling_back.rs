@@ -1,44 +1,49 @@
 //! Moves the Services back. There is no giving up: past the deadline it says so and goes on.
 
-use changeover_crds::{Outcome, Phase};
+use changeover_crds::{ColourStatus, Outcome, Phase};
 
 use crate::flip::{self, Progress};
 use crate::machine::{Move, Turn};
 use crate::world::half_of;
-use crate::{explain, upkeep};
+use crate::{drain, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
-    let (Some(live), Some(journal)) = (turn.next.live.clone(), turn.next.switch.clone()) else {
+    let (Some(live), Some(_)) = (turn.next.live.clone(), turn.next.switch.clone()) else {
         turn.enter(Phase::Pending);
         return Move::Changed;
     };
-    let deadline = turn.deadline(turn.spec.switch_deadline);
-    if !turn.world.serves(&live, half_of) {
-        let stored = turn.world.stored(&live.revision);
-        let trouble = stored
-            .map(|s| explain::unready(turn.world, &live, &s))
-            .unwrap_or_default();
-        turn.stall(
-            "OldColourCannotServe",
-            format!(
-                "{} on {} cannot take the traffic yet: {trouble}",
-                live.version, live.colour
-            ),
-        );
-        // Its missing pods may be missing because someone deleted a child.
-        let batch = upkeep::next_batch(turn.world, &turn.next);
-        return if batch.is_empty() {
-            Move::Wait(None)
-        } else {
-            Move::Requests(batch)
-        };
+    if turn.world.serves(&live, half_of) {
+        return go_to(turn, &live);
     }
-    let progress = flip::advance(turn.world, &live, &journal, &turn.next);
+    hold(turn, &live)
+}
+
+/// One way of all Services, to the old colour; where they are split and it cannot serve, to the other.
+fn go_to(turn: &mut Turn<'_>, role: &ColourStatus) -> Move {
+    let Some(journal) = turn.next.switch.clone() else {
+        return Move::Changed;
+    };
+    let is_way_back = turn.next.live.as_ref() == Some(role);
+    if journal.to != role.colour {
+        let from = [&turn.next.live, &turn.next.candidate];
+        let from = from.into_iter().flatten().find(|r| r.colour != role.colour);
+        let from = from.cloned();
+        flip::open(turn, role, from.as_ref());
+        return Move::Changed;
+    }
+    if let Some((questions, until)) = drain::take_back(turn, role) {
+        return Move::Ask(questions, until);
+    }
+    let deadline = turn.deadline(turn.spec.switch_deadline);
     let late = turn.now >= deadline;
-    match progress {
-        Progress::Done => done(turn, &live.version),
+    match flip::advance(turn.world, role, &journal, &turn.next) {
+        Progress::Done if is_way_back => done(turn, role),
+        // Joined; the old colour is waited for.
+        Progress::Done => Move::Wait(None),
         Progress::Requests(requests) => {
-            turn.say(None, format!("the Services go back to {}", live.colour));
+            if is_way_back {
+                turn.say(None, format!("the Services go back to {}", role.colour));
+            }
             Move::Requests(requests)
         }
         Progress::Unverified(message) | Progress::Fenced(message) if late => {
@@ -52,13 +57,86 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     }
 }
 
-fn done(turn: &mut Turn<'_>, version: &str) -> Move {
+/// The old colour cannot take the traffic yet: what serves is left where it is, but never split.
+fn hold(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
+    let trouble = super::verifying::trouble(turn, live);
+    let other = turn.next.candidate.clone();
+    let other_serves = other
+        .as_ref()
+        .is_some_and(|o| turn.world.serves(o, half_of));
+    let message = format!(
+        "{} on {} cannot take the traffic yet{trouble}",
+        live.version, live.colour
+    );
+    if other_serves {
+        turn.stall("OldColourCannotServe", message);
+    } else {
+        let left = other.as_ref().map_or_else(String::new, |o| {
+            format!(
+                "; nor can {} on {}{}",
+                o.version,
+                o.colour,
+                super::verifying::trouble(turn, o)
+            )
+        });
+        turn.stall("BothColoursBroken", format!("{message}{left}"));
+    }
+    // Missing pods may be missing because someone deleted a child.
+    let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
+    if !batch.is_empty() {
+        return Move::Requests(batch);
+    }
+    match other.filter(|other| is_split(turn, live, other)) {
+        Some(other) if other_serves || share(turn, &other) > share(turn, live) => {
+            go_to(turn, &other)
+        }
+        Some(_) => go_to(turn, live),
+        None => Move::Wait(None),
+    }
+}
+
+/// Whether the Services that both colours have point to more than one of them.
+fn is_split(turn: &Turn<'_>, live: &ColourStatus, other: &ColourStatus) -> bool {
+    let stored = [live, other].map(|role| turn.world.stored(&role.revision));
+    let [Some(old), Some(new)] = stored else {
+        return false;
+    };
+    let shared = old
+        .services
+        .iter()
+        .filter(|s| new.service(&s.name).is_some());
+    let colours: Vec<_> = shared
+        .filter_map(|s| turn.world.live_service(&s.name))
+        .map(|s| turn.world.pointing(s).colour)
+        .collect();
+    colours.iter().any(|colour| Some(colour) != colours.first())
+}
+
+/// The lowest share of ready pods over a colour's services, in thousandths.
+fn share(turn: &Turn<'_>, role: &ColourStatus) -> i32 {
+    let stored = turn.world.stored(&role.revision);
+    let counts = stored
+        .map(|s| turn.world.counts(role, &s))
+        .unwrap_or_default();
+    let shares = counts.iter().map(|c| c.ready * 1000 / c.desired.max(1));
+    shares.min().unwrap_or(0)
+}
+
+fn done(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
     flip::close(turn);
     if let Some(candidate) = turn.next.candidate.clone() {
         turn.remember(&candidate, Outcome::RolledBack);
+        if let Some(journal) = turn.next.switch.clone() {
+            drain::begin(turn, &candidate, journal.epoch);
+        }
     }
     turn.next.verdict = None;
-    turn.tell(true, "RolledBack", format!("{version} is live again"));
+    turn.next.approval = None;
+    turn.tell(
+        true,
+        "RolledBack",
+        format!("{} is live again", live.version),
+    );
     // A status that was rebuilt blames no revision: there is nothing to refuse.
     turn.enter(if turn.next.rejected.is_some() {
         Phase::RolledBack

@@ -1,13 +1,13 @@
 //! Moves the Services to the verified colour, or goes back.
 
-use changeover_crds::{ColourStatus, Outcome, Phase};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use changeover_crds::{ColourStatus, Outcome};
 
+use super::baking;
 use super::probing::{Probing, probing};
-use crate::explain;
 use crate::flip::{self, Progress};
-use crate::machine::{Move, Turn, after};
+use crate::machine::{Move, Turn};
 use crate::world::half_of;
+use crate::{drain, explain};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let (Some(candidate), Some(journal)) = (turn.next.candidate.clone(), turn.next.switch.clone())
@@ -20,7 +20,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         let trouble = stored
             .map(|s| explain::unready(turn.world, &candidate, &s))
             .unwrap_or_default();
-        return go_back(
+        return super::go_back(
             turn,
             "TargetCannotServe",
             &format!("the new colour lost its pods during the switch: {trouble}"),
@@ -34,8 +34,8 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         .map(|v| v.pods.clone())
         .unwrap_or_default();
     match probing(turn, &candidate, &known) {
-        Probing::Failed(why) => return go_back(turn, "SmokeProbeFailed", &why),
-        Probing::Run(targets) => return Move::Probe(targets),
+        Probing::Failed(why) => return super::go_back(turn, "SmokeProbeFailed", &why),
+        Probing::Run(questions) => return Move::Ask(questions, deadline),
         Probing::Later(at) => return Move::Wait(Some(at.min(deadline))),
         Probing::Passed(pods) => {
             let joined = pods.iter().any(|uid| !known.contains(uid));
@@ -45,12 +45,15 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             }
         }
     }
+    if let Some((questions, until)) = drain::take_back(turn, &candidate) {
+        return Move::Ask(questions, until);
+    }
     match flip::advance(turn.world, &candidate, &journal, &turn.next) {
         Progress::Done => done(turn, candidate),
         progress if turn.now >= deadline => {
             let limit = turn.spec.switch_deadline;
             let trouble = trouble(turn, progress);
-            go_back(
+            super::go_back(
                 turn,
                 "SwitchDeadlineExceeded",
                 &format!("the switch was not done within {limit:?}: {trouble}"),
@@ -90,30 +93,10 @@ fn done(turn: &mut Turn<'_>, candidate: ColourStatus) -> Move {
     turn.say(None, note.clone());
     turn.tell(false, "Switched", note);
     turn.next.candidate = None;
-    turn.next.warm = turn.next.live.replace(candidate);
-    if turn.next.warm.is_some() {
-        turn.next.warm_until = Some(MicroTime(after(turn.now, turn.spec.rollback_window)));
-        turn.enter(Phase::Warm);
-    } else {
-        turn.enter(Phase::Live);
+    turn.next.warm = turn.next.live.replace(candidate.clone());
+    if let Some((old, journal)) = turn.next.warm.clone().zip(turn.next.switch.clone()) {
+        drain::begin(turn, &old, journal.epoch);
     }
-    Move::Changed
-}
-
-/// Back to the old colour; on a first release there is none, and what was created stays for its logs.
-fn go_back(turn: &mut Turn<'_>, reason: &'static str, why: &str) -> Move {
-    let (Some(live), Some(candidate)) = (turn.next.live.clone(), turn.next.candidate.clone())
-    else {
-        return turn.reject("NothingToGoBackTo", why);
-    };
-    turn.blame(reason, why);
-    turn.tell(
-        true,
-        "RollingBack",
-        format!("{} goes back to {}: {why}", candidate.version, live.version),
-    );
-    flip::open(turn, &live, Some(&candidate));
-    turn.enter(Phase::RollingBack);
-    turn.say(Some("RollingBack"), why);
+    baking::begin(turn, &candidate);
     Move::Changed
 }

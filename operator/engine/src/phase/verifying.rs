@@ -1,10 +1,15 @@
-//! Probes every pod of the idle colour. The verdict and the journal of the switch are one write.
+//! Probes every pod of the idle colour, then sends journeys through it. The verdict is one write with
+//! what follows from it: the journal of the switch, or the wait for an approval.
 
-use changeover_crds::{ColourStatus, Phase, Verdict};
+use changeover_crds::{ColourStatus, Phase, PromotionMode, Verdict};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
+use super::journeying::{self, Journeying};
 use super::probing::{Probing, probing};
 use crate::machine::{Move, Turn};
+use crate::question::{Question, Through};
+use crate::revision::checks_of;
 use crate::world::all_of;
 use crate::{explain, flip, upkeep};
 
@@ -15,11 +20,11 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let Some(candidate) = turn.next.candidate.clone() else {
         return super::start(turn);
     };
-    let probes = probing(turn, &candidate, &[]);
-    if let Probing::Failed(why) = &probes {
-        return turn.reject("SmokeProbeFailed", why);
-    }
     let deadline = turn.deadline(turn.spec.verification.timeout);
+    let trials = trials(turn, &candidate);
+    if let Trials::Failed(reason, why) = &trials {
+        return turn.reject(reason, why);
+    }
     if turn.now >= deadline {
         let trouble = trouble(turn, &candidate);
         let limit = turn.spec.verification.timeout;
@@ -28,49 +33,110 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             &format!("not verified within {limit:?}{trouble}"),
         );
     }
-    let batch = upkeep::next_batch(turn.world, &turn.next);
+    let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
     if !batch.is_empty() {
         turn.say(None, format!("{} is being repaired", candidate.version));
         return Move::Requests(batch);
     }
-    turn.say(
-        None,
-        format!(
-            "{} on {} is being probed",
-            candidate.version, candidate.colour
-        ),
-    );
-    match probes {
-        Probing::Run(targets) => Move::Probe(targets),
-        Probing::Later(at) => Move::Wait(Some(at.min(deadline))),
-        Probing::Passed(pods) if turn.world.serves(&candidate, all_of) => {
-            pass(turn, &candidate, pods)
+    let (version, colour) = (&candidate.version, candidate.colour);
+    turn.say(None, format!("{version} on {colour} is being probed"));
+    match trials {
+        Trials::Run(questions) => Move::Ask(questions, deadline),
+        Trials::Later(at) => Move::Wait(Some(at.min(deadline))),
+        Trials::Passed(pods) if turn.world.serves(&candidate, all_of) => {
+            pass(turn, &candidate, pods, deadline)
         }
-        Probing::Passed(_) | Probing::Failed(_) => {
+        Trials::Passed(_) | Trials::Failed(..) => {
             let trouble = trouble(turn, &candidate);
             turn.say(
                 None,
-                format!(
-                    "{} lost ready pods while it was probed{trouble}",
-                    candidate.version
-                ),
+                format!("{version} lost ready pods while it was probed{trouble}"),
             );
             Move::Wait(Some(deadline))
         }
     }
 }
 
-fn pass(turn: &mut Turn<'_>, candidate: &ColourStatus, pods: Vec<String>) -> Move {
-    turn.tell(
-        false,
-        "Verified",
-        format!("{} passed on {} pods", candidate.version, pods.len()),
+/// How smoke probes and journeys stand.
+enum Trials {
+    Passed(Vec<String>),
+    Failed(&'static str, String),
+    Run(Vec<Question>),
+    Later(Timestamp),
+}
+
+/// Probes first: a journey through a colour with a broken pod says less.
+fn trials(turn: &Turn<'_>, candidate: &ColourStatus) -> Trials {
+    let pods = match probing(turn, candidate, &[]) {
+        Probing::Failed(why) => return Trials::Failed("SmokeProbeFailed", why),
+        Probing::Run(questions) => return Trials::Run(questions),
+        Probing::Later(at) => return Trials::Later(at),
+        Probing::Passed(pods) => pods,
+    };
+    // A colour that lost pods is waited for; its journeys would tell of that.
+    if !turn.world.serves(candidate, all_of) {
+        return Trials::Passed(pods);
+    }
+    let through = Through::Pinned(candidate.revision.clone());
+    let mut run = Vec::new();
+    let mut asking = false;
+    for journey in &turn.spec.verification.journeys {
+        match journeying::standing(turn, journey, &through) {
+            Journeying::Passed(_) => {}
+            Journeying::Failed(_, why) => return Trials::Failed("JourneyFailed", why),
+            Journeying::Asking | Journeying::At(_) => asking = true,
+            Journeying::Now(attempt) => {
+                match journeying::question(turn, journey, candidate, &through, attempt) {
+                    Ok(question) => run.push(question),
+                    Err(why) => return Trials::Failed("JourneyFailed", why),
+                }
+            }
+        }
+    }
+    if run.is_empty() && !asking {
+        Trials::Passed(pods)
+    } else {
+        Trials::Run(run)
+    }
+}
+
+fn pass(
+    turn: &mut Turn<'_>,
+    candidate: &ColourStatus,
+    pods: Vec<String>,
+    deadline: Timestamp,
+) -> Move {
+    if turn.asked.pause {
+        turn.say(
+            Some("Paused"),
+            format!("{} passed; paused", candidate.version),
+        );
+        return Move::Wait(Some(deadline));
+    }
+    let journeys = turn.spec.verification.journeys.len();
+    let note = format!(
+        "{} passed on {} pods, with {journeys} journeys",
+        candidate.version,
+        pods.len()
     );
+    turn.tell(false, "Verified", note);
     turn.next.verdict = Some(Verdict {
         revision: candidate.revision.clone(),
         pods,
+        checks: checks_of(turn.spec),
         at: MicroTime(turn.now),
     });
+    if turn.spec.promotion.mode == PromotionMode::Manual && !super::is_approved(turn, candidate) {
+        turn.enter(Phase::AwaitingApproval);
+        turn.tell(false, "AwaitingApproval", super::how_to_approve(candidate));
+        turn.say(None, super::how_to_approve(candidate));
+        return Move::Changed;
+    }
+    open(turn, candidate)
+}
+
+/// Opens the journal: from here on the Services move.
+pub(super) fn open(turn: &mut Turn<'_>, candidate: &ColourStatus) -> Move {
     let live = turn.next.live.clone();
     flip::open(turn, candidate, live.as_ref());
     turn.enter(Phase::Switching);
@@ -84,7 +150,7 @@ fn pass(turn: &mut Turn<'_>, candidate: &ColourStatus, pods: Vec<String>) -> Mov
     Move::Changed
 }
 
-fn trouble(turn: &Turn<'_>, candidate: &ColourStatus) -> String {
+pub(super) fn trouble(turn: &Turn<'_>, candidate: &ColourStatus) -> String {
     let stored = turn.world.stored(&candidate.revision);
     let trouble = stored
         .map(|s| explain::unready(turn.world, candidate, &s))

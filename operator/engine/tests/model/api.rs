@@ -100,6 +100,7 @@ impl Api {
     /// A write of the operator: refused or carried out, and then judged.
     pub fn call(&mut self, call: &Call, now: &str) -> Result<(), Refusal> {
         let mut checker = std::mem::take(&mut self.checker);
+        checker.gates.now = now.parse().unwrap();
         let known = checker.violations.len();
         checker.before(call, self);
         let before = self.get(call.kind, &call.name).cloned();

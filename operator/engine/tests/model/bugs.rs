@@ -17,6 +17,14 @@ pub enum Bug {
     EveryPodReady,
     /// The old colour is deleted as soon as it is warm.
     OldColourDeleted,
+    /// The old colour is deleted while the Services move.
+    OldColourDeletedEarly,
+    /// Abort is not looked at until all pods are ready.
+    AbortAfterSaturation,
+    /// A phase counts from the newest pod.
+    DeadlineResetByChurn,
+    /// The epoch of a Service is not looked at.
+    EpochUnchecked,
     /// Writes carry no uid and resourceVersion.
     NoPrecondition,
     /// The first Service is flipped, and the release counts as done.
@@ -51,6 +59,31 @@ impl Bug {
                 .services
                 .iter_mut()
                 .for_each(|s| s.smoke.clear()),
+            Self::AbortAfterSaturation if !saturated(obs) => {
+                let annotations = obs.release.metadata.annotations.as_mut();
+                annotations.map(|a| a.remove(names::ABORT));
+            }
+            Self::DeadlineResetByChurn => {
+                let born = obs
+                    .pods
+                    .iter()
+                    .filter_map(|p| p.metadata.creation_timestamp.as_ref());
+                let newest = born.map(|t| t.0).max();
+                let since = obs
+                    .release
+                    .status
+                    .as_mut()
+                    .and_then(|s| s.phase_since.as_mut());
+                if let Some((since, newest)) = since.zip(newest) {
+                    since.0 = since.0.max(newest);
+                }
+            }
+            Self::EpochUnchecked => obs.services.iter_mut().for_each(|s| {
+                let annotations = s.metadata.annotations.as_mut();
+                if let Some(epoch) = annotations.and_then(|a| a.get_mut(names::EPOCH)) {
+                    "0".clone_into(epoch);
+                }
+            }),
             _ => return,
         }
         for endpoint in obs
@@ -73,6 +106,9 @@ impl Bug {
                 if !requests.is_empty() {
                     *step = Step::Requests(requests);
                 }
+            }
+            (Self::OldColourDeletedEarly, step @ Step::Requests(_)) if flips(step) => {
+                *step = Step::Requests(deletions(obs, old.live.as_ref()));
             }
             (Self::OneServiceOnly, Step::Requests(requests))
                 if requests.iter().all(|r| matches!(r, Request::Flip { .. })) =>
@@ -130,6 +166,37 @@ impl Bug {
         }
         call
     }
+}
+
+fn flips(step: &Step) -> bool {
+    let Step::Requests(requests) = step else {
+        return false;
+    };
+    requests.iter().any(|r| matches!(r, Request::Flip { .. }))
+}
+
+fn saturated(obs: &Observation) -> bool {
+    let ready = |d: &k8s_openapi::api::apps::v1::Deployment| {
+        let colour = |labels: Option<&std::collections::BTreeMap<String, String>>| {
+            labels.and_then(|l| {
+                Some((
+                    l.get(names::COLOUR)?.clone(),
+                    l.get(names::SERVICE)?.clone(),
+                ))
+            })
+        };
+        let wanted = d.spec.as_ref().and_then(|s| s.replicas).unwrap_or(0);
+        let mine = obs.pods.iter().filter(|p| {
+            let conditions = p.status.as_ref().and_then(|s| s.conditions.as_ref());
+            let is_ready = conditions
+                .into_iter()
+                .flatten()
+                .any(|c| c.type_ == "Ready" && c.status == "True");
+            is_ready && colour(p.metadata.labels.as_ref()) == colour(d.metadata.labels.as_ref())
+        });
+        i32::try_from(mine.count()).unwrap() >= wanted
+    };
+    obs.deployments.iter().all(ready)
 }
 
 fn rebuild(step: &mut Step, obs: &Observation, now: Timestamp) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::api::{Api, Call, Verb, name_of};
+use super::gates::Gates;
 use super::reading::{Reading, label, short};
 
 const EPOCH: &str = "changeover.dev/epoch";
@@ -18,6 +19,8 @@ pub struct Checker {
     pub judged: u64,
     /// Pods and the paths on which they answered as expected.
     pub(super) probed: BTreeSet<(String, String)>,
+    /// What stands in the way of a colour beside its pods: journeys, approvals, leases.
+    pub(super) gates: Gates,
     /// Live Services that someone else touched since the operator last wrote them.
     pub(super) edited: BTreeSet<String>,
     /// Templates of Deployments by uid, as they were created.
@@ -133,12 +136,16 @@ impl Checker {
         let other = if colour == "blue" { "green" } else { "blue" };
         // A repair must not take clients from pods that serve them; a move must not lead to a colour
         // that cannot while the other can.
+        let moves = status["phase"] == "RollingBack" || !is_repair;
         let was_better = match before {
-            _ if status["phase"] == "RollingBack" || !is_repair => read.can_serve(service, other),
-            Some(before) => read.selected_serve(service, &before["spec"]["selector"]),
+            _ if moves => read.colour_serves(other) && !read.colour_serves(colour),
+            Some(before) => {
+                read.selected_serve(service, &before["spec"]["selector"])
+                    && !read.can_serve(service, colour)
+            }
             None => false,
         };
-        if was_better && !read.can_serve(service, colour) {
+        if was_better {
             self.violation(format!(
                 "I1 routable: {name} goes to {colour}, which cannot serve; {other} can"
             ));
@@ -148,9 +155,19 @@ impl Checker {
             && journal["to"] == colour
             && journal["finishedAt"].is_null()
             && is_role(&status["candidate"]);
+        // A split is joined on the new colour while the old one cannot serve.
+        let is_join = status["phase"] == "RollingBack"
+            && journal["to"] == colour
+            && is_role(&status["candidate"]);
+        if is_join && read.colour_serves(status["live"]["colour"].as_str().unwrap_or_default()) {
+            self.violation(format!(
+                "I1 routable: {name} stays on {colour}; {other} can serve"
+            ));
+        }
+        self.not_drained(read, service, colour);
         if is_switch {
             self.gate(read, service, &status["candidate"]);
-        } else if !is_repair {
+        } else if !is_repair && !is_join {
             self.violation(format!(
                 "I2 together: {name} goes to {colour} {revision} without a journal that says so"
             ));
@@ -164,6 +181,7 @@ impl Checker {
         if verdict["revision"] != role["revision"] {
             self.violation(format!("I4 gate: no verdict for {service} on {colour}"));
         }
+        self.journeys_passed(read, role);
         let known: Vec<&str> = verdict["pods"]
             .as_array()
             .into_iter()

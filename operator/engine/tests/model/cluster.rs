@@ -30,6 +30,8 @@ pub struct Cluster {
     pub broken: BTreeSet<String>,
     /// EndpointSlices stay as they are.
     pub frozen: bool,
+    /// How often the containers of an image restarted.
+    restarts: BTreeMap<String, i64>,
     /// Addresses of Services that are gone are not given out again.
     pub keeps_addresses: bool,
     ages: BTreeMap<String, u32>,
@@ -40,6 +42,11 @@ impl Cluster {
     /// Pods that were ever made.
     pub const fn made(&self) -> u64 {
         self.pods
+    }
+
+    /// The containers of an image end and start anew.
+    pub fn restart(&mut self, image: &str) {
+        *self.restarts.entry(image.to_owned()).or_default() += 1;
     }
 
     /// One step of everything. Whether anything changed, or still will.
@@ -84,7 +91,9 @@ impl Cluster {
             let ready =
                 matches!(fate, Fate::Ready(after) if age > after) && !self.broken.contains(&uid);
             status["conditions"] = conditions(fate, ready);
-            status["containerStatuses"] = containers(fate, ready);
+            let image = pod["spec"]["containers"][0]["image"].as_str();
+            let restarts = image.and_then(|i| self.restarts.get(i)).copied();
+            status["containerStatuses"] = containers(fate, ready, restarts.unwrap_or(0));
             if pod["status"] != status {
                 api.edit("Pod", &name, |pod| pod["status"] = status);
             }
@@ -167,9 +176,9 @@ fn conditions(fate: Fate, ready: bool) -> Value {
     json!([{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": word(ready)}])
 }
 
-fn containers(fate: Fate, ready: bool) -> Value {
+fn containers(fate: Fate, ready: bool, restarts: i64) -> Value {
     let mut status = json!({"name": "service", "image": "", "imageID": "", "ready": ready,
-        "restartCount": 0, "state": {"running": {}}});
+        "restartCount": restarts, "state": {"running": {}}});
     match fate {
         Fate::ImageMissing => {
             status["state"] = json!({"waiting": {"reason": "ImagePullBackOff",

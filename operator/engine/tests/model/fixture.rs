@@ -16,7 +16,10 @@ pub fn exchange(version: &str) -> Value {
             "resources": {"requests": {"memory": "1024Mi"}},
             "smoke": [{"path": "/version", "expect": {"json": {"$.version": version}}}]})
     };
-    json!({"version": version, "services": SERVICES.map(service)})
+    let step = json!({"service": "user", "method": "POST", "path": "/v1/users", "expect": {"status": 201}});
+    let trade = json!({"service": "trade", "path": "/v1/orders"});
+    json!({"version": version, "services": SERVICES.map(service), "verification": {"bake": "20s",
+        "journeys": [{"name": "sign-up-and-trade", "steps": [step, trade]}]}})
 }
 
 /// The same, changed.

@@ -94,6 +94,10 @@ impl Checker {
                 epoch(old)
             ));
         }
+        self.in_time(old, new);
+        if new["phase"] == "Switching" && old["phase"] != "Switching" {
+            self.approval(new, read);
+        }
         if is_moving(old) && !is_moving(new) && !new["live"].is_null() {
             self.together(read);
         }
@@ -110,6 +114,37 @@ impl Checker {
                     "I8 still: transition time of {} moved",
                     condition["type"]
                 ));
+            }
+        }
+    }
+
+    /// I10 bounded: a phase ends with its deadline, whatever its pods do.
+    fn in_time(&mut self, old: &Value, new: &Value) {
+        const LIMIT: i64 = 600;
+        if new["phase"] != "Preparing" || !new["pausedSince"].is_null() {
+            self.gates.preparing_since = None;
+        } else if old["phase"] != "Preparing" {
+            self.gates.preparing_since = Some(self.gates.now);
+        } else if let Some(since) = self.gates.preparing_since {
+            let over = self.gates.now.duration_since(since).as_secs();
+            let same = old["candidate"]["revision"] == new["candidate"]["revision"];
+            if same && over > LIMIT {
+                self.violation(format!("I10 bounded: Preparing for {over} s"));
+            } else if !same {
+                self.gates.preparing_since = Some(self.gates.now);
+            }
+        }
+    }
+
+    /// What people asked for was seen to.
+    fn obeyed(&mut self, read: Reading<'_>) {
+        let annotations = &read.release()["metadata"]["annotations"];
+        for verb in ["abort", "rollback", "retry", "promote"] {
+            let asked = annotations[format!("changeover.dev/{verb}")].as_str();
+            let asked = asked.filter(|token| !token.is_empty());
+            let handled = read.status()["handled"][verb].as_str();
+            if asked.is_some() && asked != handled {
+                self.violation(format!("I7 converge: {verb} was not seen to"));
             }
         }
     }
@@ -152,17 +187,19 @@ impl Checker {
             return;
         }
         self.edited.clear();
+        self.obeyed(read);
         let status = read.status();
         if status["phase"] != "RollingBack" {
             self.together(read);
         }
-        let ends = ["Live", "Warm", "Rejected", "RolledBack"];
+        let ends = ["Live", "Warm", "Rejected", "RolledBack", "AwaitingApproval"];
+        let paused = !status["pausedSince"].is_null();
         let stalled = status["conditions"]
             .as_array()
             .into_iter()
             .flatten()
             .any(|c| c["type"] == "Stalled" && c["status"] == "True");
-        if !ends.iter().any(|end| status["phase"] == *end) && !stalled {
+        if !ends.iter().any(|end| status["phase"] == *end) && !stalled && !paused {
             self.violation(format!(
                 "I10 bounded: settled in {} and not stalled",
                 status["phase"]

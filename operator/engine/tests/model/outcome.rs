@@ -8,7 +8,7 @@ use super::cluster::is_ready;
 use super::world::World;
 
 /// Fields that hold an identity, a version or a time.
-const PASSING: [&str; 16] = [
+const PASSING: [&str; 20] = [
     "deletionTimestamp",
     "uid",
     "resourceVersion",
@@ -19,6 +19,11 @@ const PASSING: [&str; 16] = [
     "warmUntil",
     "startedAt",
     "finishedAt",
+    "endedAt",
+    "degradedSince",
+    "pausedSince",
+    // Whether a drain was measured depends on how soon a pod could be asked.
+    "endedBy",
     "switchMillis",
     "skewMillis",
     "at",

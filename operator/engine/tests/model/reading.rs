@@ -79,6 +79,23 @@ impl<'a> Reading<'a> {
         ready >= 1 && ready * 2 >= desired
     }
 
+    /// Whether every service of a colour can serve; those that the spec names.
+    pub fn colour_serves(self, colour: &str) -> bool {
+        let services = self.release()["spec"]["services"].as_array();
+        let names = services
+            .into_iter()
+            .flatten()
+            .filter_map(|s| s["name"].as_str());
+        names
+            .filter(|name| {
+                self.api
+                    .get("Deployment", &format!("shop-{name}-{colour}"))
+                    .is_some()
+            })
+            .chain(["user"])
+            .all(|name| self.can_serve(name, colour))
+    }
+
     /// Whether enough ready pods stand behind a selector.
     pub fn selected_serve(self, service: &str, selector: &Value) -> bool {
         let behind = |p: &&Value| is_ready(p) && selects(selector, &p["metadata"]["labels"]);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use changeover_crds::names;
-use changeover_engine::{Answer, Decision, Failure, Observation, Request, Step, decide, judge};
-use changeover_engine::{ProbeKey, ProbeRecord, ProbeTarget, Target};
+use changeover_engine::{Decision, FLIPS, Failure, Observation, Request, Step, decide};
+use changeover_engine::{Question, QuestionKey, Record, Target};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -17,16 +17,20 @@ use super::world::{RELEASE, World};
 /// What the process remembers. A crash loses it.
 #[derive(Clone, Default)]
 pub struct Shell {
-    probes: BTreeMap<ProbeKey, ProbeRecord>,
-    flipped: BTreeMap<String, (i64, Timestamp)>,
+    pub answers: BTreeMap<QuestionKey, Record>,
+    /// Asked, and not answered yet.
+    pub pending: Vec<Question>,
+    flips: BTreeMap<String, Vec<(i64, Timestamp)>>,
     failures: Vec<Failure>,
 }
 
 /// What one pass came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
-    /// Something was sent: so many requests, or a round of probes.
+    /// So many requests were sent.
     Acted(usize),
+    /// Pods were asked.
+    Asked,
     /// Nothing to do until something changes, or until this time.
     Idle(Option<Timestamp>),
 }
@@ -89,8 +93,10 @@ impl World {
             revisions: cache.revisions.list(children, "ControllerRevision"),
             pods: cache.pods.list(children, "Pod"),
             slices: cache.slices.list(children, "EndpointSlice"),
-            probes: self.shell.probes.clone(),
-            flipped: self.shell.flipped.clone(),
+            answers: self.shell.answers.clone(),
+            asking: self.shell.pending.iter().map(|q| q.key.clone()).collect(),
+            approvers_verified: false,
+            flips: self.shell.flips.clone(),
             failures: self.shell.failures.clone(),
         })
     }
@@ -129,12 +135,20 @@ impl World {
                 self.send(calls, fault);
                 Pass::Acted(requests.len())
             }
-            Step::Probe(targets) => {
-                self.probe(targets, fault);
-                Pass::Acted(1)
+            Step::Ask(questions) => {
+                for question in questions {
+                    if let QuestionKey::Undrain { pod, .. } = &question.key {
+                        self.api.checker.undrained(pod);
+                    }
+                }
+                self.shell.pending.extend(questions.iter().cloned());
+                if matches!(fault, Some(Fault::Crash(_))) {
+                    self.crash();
+                }
+                Pass::Asked
             }
-            // The watch catches up, and that wakes it.
-            Step::Wait(_) if matches!(fault, Some(Fault::Stale(_))) => Pass::Acted(0),
+            // What a slow watch has not shown yet follows, and is a reason to look again.
+            Step::Wait(_) if matches!(fault, Some(Fault::Stale(_))) => Pass::Asked,
             Step::Wait(until) => Pass::Idle(*until),
         };
         self.tell(&decision, pass);
@@ -189,10 +203,13 @@ impl World {
                     last: self.clock,
                 };
                 failed.push(failure.after(&self.shell.failures));
-            } else if is_sent && let Some(Request::Flip { service, epoch, .. }) = request {
-                self.shell
-                    .flipped
-                    .insert(service.clone(), (*epoch, self.clock));
+            } else if is_sent
+                && let Some((service, epoch)) = request.as_ref().and_then(Request::flips)
+            {
+                let flips = self.shell.flips.entry(service.to_owned()).or_default();
+                flips.push((epoch, self.clock));
+                let old = flips.len().saturating_sub(FLIPS);
+                flips.drain(..old);
             }
         }
         if matches!(fault, Some(Fault::Crash(_))) {
@@ -205,42 +222,6 @@ impl World {
         if refused {
             self.tick();
         }
-    }
-
-    fn probe(&mut self, targets: &[ProbeTarget], fault: Option<Fault>) {
-        for target in targets {
-            let result = self.answer(target);
-            if result.is_ok() {
-                self.api.checker.probed(&target.pod_uid, &target.probe.path);
-            }
-            let key = ProbeKey::new(&target.pod_uid, &target.probe);
-            let record = ProbeRecord {
-                attempts: target.attempt,
-                last: self.clock,
-                result,
-            };
-            self.shell.probes.insert(key, record);
-        }
-        if matches!(fault, Some(Fault::Crash(_))) {
-            self.crash();
-        }
-    }
-
-    fn answer(&self, target: &ProbeTarget) -> Result<(), String> {
-        let pod = self
-            .api
-            .get("Pod", &target.pod)
-            .ok_or("the pod is gone".to_owned())?;
-        let image = pod["spec"]["containers"][0]["image"]
-            .as_str()
-            .unwrap_or_default();
-        let tag = image.rsplit(':').next().unwrap_or_default();
-        let version = self.answers.get(image).map_or(tag, String::as_str);
-        let answer = Answer {
-            status: 200,
-            body: json!({ "version": version }).to_string().into_bytes(),
-        };
-        judge(&target.probe.expect, &answer)
     }
 
     /// The process dies, and starts anew with nothing but what stands in the cluster.

@@ -33,6 +33,12 @@ impl Story {
         }
     }
 
+    /// The same story under another name, to be carried on.
+    pub fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
     /// Someone does something.
     pub fn when(mut self, act: fn(&mut World)) -> Self {
         self.ops.push(Op::Act(act));
@@ -134,7 +140,12 @@ impl World {
         };
         let world = self.clone();
         let pass = self.pass();
-        if let Pass::Acted(requests) = pass {
+        let requests = match pass {
+            Pass::Acted(requests) => Some(requests),
+            Pass::Asked => Some(1),
+            Pass::Idle(_) => None,
+        };
+        if let Some(requests) = requests {
             let op = self.op;
             tape.push(Point {
                 world,

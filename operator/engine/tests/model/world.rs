@@ -34,6 +34,14 @@ pub struct World {
     pub past: VecDeque<Arc<Api>>,
     /// The version that an image answers, where it is not its tag.
     pub answers: BTreeMap<String, String>,
+    /// Images with which journeys fail.
+    pub bad_journeys: BTreeSet<String>,
+    /// Pods do not answer on their admin ports.
+    pub deaf: bool,
+    /// Clients keep their connections whatever a draining pod says.
+    pub clinging: bool,
+    /// Pods that no live Service selects, and since when.
+    pub left: BTreeMap<String, Timestamp>,
     pub events: Vec<(&'static str, Arc<str>)>,
     pub transitions: BTreeSet<(String, String)>,
     pub bug: Bug,
@@ -58,6 +66,10 @@ impl World {
             withheld: None,
             past: VecDeque::new(),
             answers: BTreeMap::new(),
+            bad_journeys: BTreeSet::new(),
+            deaf: false,
+            clinging: false,
+            left: BTreeMap::new(),
             events: Vec::new(),
             transitions: BTreeSet::new(),
             bug: Bug::None,
@@ -140,7 +152,9 @@ impl World {
     pub fn tick(&mut self) -> bool {
         self.advance_clock(SignedDuration::from_millis(500));
         let now = self.now();
-        self.cluster.tick(&mut self.api, &now)
+        let moved = self.cluster.tick(&mut self.api, &now);
+        self.note_who_left();
+        self.answer_all() || moved
     }
 
     pub fn status(&self) -> ExchangeReleaseStatus {
@@ -206,7 +220,7 @@ impl World {
     pub fn settle(&mut self) {
         for _ in 0..ENDLESS {
             match self.step() {
-                Pass::Acted(_) => continue,
+                Pass::Acted(_) | Pass::Asked => continue,
                 Pass::Idle(_) if self.tick() => continue,
                 Pass::Idle(Some(until)) if self.is_moving() => self.clock = until.max(self.clock),
                 Pass::Idle(_) if self.withheld.is_some() => self.deliver(true),
@@ -220,22 +234,46 @@ impl World {
     }
 
     fn is_moving(&self) -> bool {
-        let phase = self.phase();
-        ["Preparing", "Verifying", "Switching", "RollingBack"].contains(&phase.as_str())
+        let status = &self.raw("ExchangeRelease", RELEASE)["status"];
+        let drain = &status["drain"];
+        let moving = [
+            "Switching",
+            "RollingBack",
+            "Preparing",
+            "Verifying",
+            "Baking",
+        ];
+        // While a person pauses, only what moves goes on.
+        let paused = !status["pausedSince"].is_null();
+        let moving = if paused { &moving[..2] } else { &moving[..] };
+        // Clients leave the old colour whatever the phase.
+        let drains = !drain.is_null() && drain["endedAt"].is_null();
+        moving.contains(&self.phase().as_str()) || drains
+    }
+
+    /// `kubectl annotate`.
+    pub fn annotate(&mut self, name: &str, value: &str) {
+        self.api.edit("ExchangeRelease", RELEASE, |r| {
+            r["metadata"]["annotations"][format!("changeover.dev/{name}")] = value.into();
+        });
+        if name == "promote" {
+            self.api.checker.approved(value);
+        }
     }
 
     fn settled(&mut self) {
         let mut checker = std::mem::take(&mut self.api.checker);
         checker.settled(&self.api);
+        if !self.deaf {
+            checker.roles(super::reading::Reading { api: &self.api });
+        }
         self.api.checker = checker;
         let version = self.api.version;
         for _ in 0..3 {
             let pass = self.step();
             self.tick();
             self.advance_clock(SignedDuration::from_millis(700));
-            if pass != Pass::Idle(None) && !matches!(pass, Pass::Idle(Some(_)))
-                || self.api.version != version
-            {
+            if matches!(pass, Pass::Acted(_)) || self.api.version != version {
                 self.api
                     .checker
                     .violation(format!("I8 still: {pass:?} although settled"));
@@ -251,7 +289,7 @@ impl World {
                 return;
             }
             match self.step() {
-                Pass::Acted(_) => {}
+                Pass::Acted(_) | Pass::Asked => {}
                 Pass::Idle(_) if self.tick() => {}
                 Pass::Idle(Some(until)) if self.is_moving() => self.clock = until.max(self.clock),
                 Pass::Idle(_) => return,

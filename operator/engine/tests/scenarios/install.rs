@@ -23,7 +23,7 @@ fn first_install() -> Story {
         assert!(w.condition("Stalled").is_none() && w.condition("Reconciling").is_none());
         assert!(w.condition("Switched").is_some());
         let told: Vec<_> = w.events.iter().map(|(reason, _)| *reason).collect();
-        assert_eq!(told, ["ReleaseStarted", "Verified", "Switched"]);
+        assert_eq!(told, ["ReleaseStarted", "Verified", "Switched", "Baked"]);
         assert_eq!(
             w.raw("Service", "shop-user")["metadata"]["annotations"]["changeover.dev/epoch"],
             "1"

@@ -2,12 +2,16 @@
 
 use crate::model::Story;
 
+mod approval;
+mod bake;
 mod children;
 mod commands;
+mod drain;
 mod install;
 mod lost;
 mod refuse;
 mod release;
+mod rollback;
 mod supersede;
 mod switch;
 
@@ -40,6 +44,10 @@ pub fn all() -> Vec<Story> {
         children::all(),
         commands::all(),
         lost::all(),
+        approval::all(),
+        bake::all(),
+        drain::all(),
+        rollback::all(),
     ]
     .concat()
 }

@@ -133,13 +133,11 @@ fn retry_of_a_rejected_version() -> Story {
         .then("it is rejected", is_untouched)
         .when(|w| {
             w.answers.clear();
-            w.edit("ExchangeRelease", "shop", |r| {
-                r["metadata"]["annotations"]["changeover.dev/retry"] = "once more".into();
-            });
+            w.annotate("retry", "once more");
         })
         .then("it is live", |w| {
             assert_eq!(w.status().live.unwrap().version, "2");
-            assert_eq!(w.status().handled_retry.as_deref(), Some("once more"));
+            assert_eq!(w.status().handled.retry.as_deref(), Some("once more"));
             assert!(w.status().rejected.is_none());
         })
 }

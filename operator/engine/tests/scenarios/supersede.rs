@@ -110,7 +110,7 @@ fn revert_to_live_while_verifying() -> Story {
 fn revert_to_live_while_switching() -> Story {
     revert("revert to live while switching", "Switching").then("it went there and back", |w| {
         assert_eq!(w.status().live.unwrap().version, "1");
-        assert_eq!((w.phase().as_str(), w.cluster.made()), ("Warm", 10));
+        assert_eq!((w.phase().as_str(), w.cluster.made()), ("Live", 10));
     })
 }
 

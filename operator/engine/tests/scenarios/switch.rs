@@ -23,7 +23,7 @@ fn switching(name: &'static str, act: fn(&mut World)) -> Story {
         .during("Switching", act)
 }
 
-fn rolled_back(w: &World) {
+pub(super) fn rolled_back(w: &World) {
     let status = w.status();
     assert_eq!(
         (w.phase().as_str(), status.live.unwrap().version.as_str()),
@@ -78,7 +78,7 @@ fn neither_colour_can_serve() -> Story {
         let (reason, message) = w.condition("Stalled").unwrap();
         assert_eq!(
             (w.phase().as_str(), reason.as_str()),
-            ("RollingBack", "OldColourCannotServe")
+            ("RollingBack", "BothColoursBroken")
         );
         assert!(message.contains("user: 0 of 2 pods ready"), "{message}");
     })

@@ -77,6 +77,9 @@ fn play(base: &World, seed: u64) -> World {
     }
     world.heal_pods();
     world.answers.clear();
+    world.bad_journeys.clear();
+    (world.deaf, world.clinging) = (false, false);
+    world.annotate("pause", "");
     world.apply(exchange("9"));
     world.settle();
     world.wait(1);
@@ -94,7 +97,7 @@ fn play(base: &World, seed: u64) -> World {
 fn happen(world: &mut World, dice: &mut Dice) {
     let service = dice.one(&SERVICES.map(|(name, _)| name));
     let colour = dice.one(&["blue", "green"]);
-    match dice.below(14) {
+    match dice.below(19) {
         0..3 => world.apply(exchange(dice.one(&["1", "2", "3", "4"]))),
         3 => world.apply(spec(dice.one(&["1", "2"]), |s| {
             s["services"][0]["replicas"] = (1 + dice.below(4)).into();
@@ -120,6 +123,16 @@ fn happen(world: &mut World, dice: &mut Dice) {
         8 => delete_a_child(world, dice, &format!("shop-{service}-{colour}")),
         9 => edit_a_child(world, dice, &format!("shop-{service}-{colour}")),
         10 => world.crash(),
+        14 => world
+            .cluster
+            .restart(&format!("{service}:{}", dice.one(&["2", "3", "4"]))),
+        15 => drop(
+            world
+                .bad_journeys
+                .insert(format!("{service}:{}", dice.one(&["2", "3"]))),
+        ),
+        16 => (world.deaf, world.clinging) = (dice.below(2) == 0, dice.below(2) == 0),
+        17 | 18 => say(world, dice),
         11 | 12 => {
             let faults = Fault::every(3);
             let choice = usize::try_from(dice.below(faults.len() as u64)).unwrap();
@@ -129,6 +142,27 @@ fn happen(world: &mut World, dice: &mut Dice) {
         _ => {
             let seconds = [1, 5, 31, 130, 601, 1801][usize::try_from(dice.below(6)).unwrap()];
             world.advance_clock(jiff::SignedDuration::from_secs(seconds));
+        }
+    }
+}
+
+/// What people ask for, when it fits and when it does not.
+fn say(world: &mut World, dice: &mut Dice) {
+    let token = dice.below(1000).to_string();
+    match dice.below(8) {
+        0 | 1 => world.annotate("abort", &token),
+        2 | 3 => world.annotate("rollback", &token),
+        4 => world.annotate("retry", &token),
+        5 => world.annotate("pause", dice.one(&["true", ""])),
+        6 => world.apply(spec(dice.one(&["2", "3", "4"]), |s| {
+            s["promotion"] = serde_json::json!({"mode": "Manual"});
+        })),
+        _ => {
+            let candidate = world.status().candidate.map(|c| c.revision);
+            world.annotate(
+                "promote",
+                &format!("{}@{token}", candidate.unwrap_or_default()),
+            );
         }
     }
 }

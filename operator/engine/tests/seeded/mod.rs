@@ -1,6 +1,6 @@
 //! Bugs put in on purpose: each must be seen by the checker, or the checker is blind.
 
-use crate::model::{Bug, Fault, World, exchange, live, warm};
+use crate::model::{Bug, Fate, Fault, World, exchange, live, spec, warm};
 
 /// Version 2 on version 1, with a bug in the operator.
 fn release_with(bug: Bug) -> Vec<String> {
@@ -28,8 +28,11 @@ fn without_a_bug_nothing_is_reported() {
 fn switch_before_all_endpoints_are_ready() {
     let mut world = live();
     world.bug = Bug::EveryPodReady;
-    world.fate("user:2", crate::model::Fate::NeverReady);
-    world.apply(exchange("2"));
+    world.fate("user:2", Fate::NeverReady);
+    // A journey would notice.
+    world.apply(spec("2", |s| {
+        s["verification"]["journeys"] = serde_json::json!([])
+    }));
     world.settle();
     caught(&world.api.checker.violations, "I1 routable");
 }
@@ -97,4 +100,58 @@ fn accept_blue(world: &mut World) {
 #[test]
 fn epoch_that_does_not_grow() {
     caught(&release_with(Bug::EpochKept), "I5 fence: journal");
+}
+
+#[test]
+fn old_colour_collected_while_a_service_still_selects_it() {
+    caught(
+        &release_with(Bug::OldColourDeletedEarly),
+        "I3 live is sacred",
+    );
+}
+
+#[test]
+fn abort_checked_after_saturation() {
+    let mut world = live();
+    world.apply(exchange("2"));
+    world.until("Baking");
+    world.bug = Bug::AbortAfterSaturation;
+    world.fate("user:2", Fate::NeverReady);
+    world.delete_a_pod("user", "green");
+    world.tick();
+    world.tick();
+    world.annotate("abort", "1");
+    world.settle();
+    caught(&world.api.checker.violations, "I7 converge: abort");
+}
+
+#[test]
+fn deadline_reset_by_pod_churn() {
+    let mut world = live();
+    world.bug = Bug::DeadlineResetByChurn;
+    world.fate("user:2", Fate::NeverReady);
+    world.apply(exchange("2"));
+    world.until("Preparing");
+    for _ in 0..40 {
+        for _ in 0..4 {
+            world.step();
+            world.tick();
+        }
+        world.delete_a_pod("user", "green");
+        world.advance_clock(jiff::SignedDuration::from_secs(30));
+    }
+    caught(&world.api.checker.violations, "I10 bounded: Preparing");
+}
+
+#[test]
+fn epoch_not_checked() {
+    let mut world = live();
+    world.bug = Bug::EpochUnchecked;
+    world.apply(exchange("2"));
+    world.until("Switching");
+    world.edit("Service", "shop-user", |s| {
+        s["metadata"]["annotations"]["changeover.dev/epoch"] = "9".into();
+    });
+    world.settle();
+    caught(&world.api.checker.violations, "I5 fence: epoch");
 }

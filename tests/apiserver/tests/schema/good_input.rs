@@ -118,7 +118,9 @@ async fn what_is_left_out_is_filled_in_as_documented() -> Result<()> {
                 "readiness": "/readyz", "liveness": "/livez", "terminationGracePeriodSeconds": 45,
                 "smoke": [{"path": "/version", "method": "GET", "expect": {"status": 200}, "timeout": "5s", "attempts": 3}],
             }],
-            "verification": {"timeout": "120s"},
+            "verification": {"timeout": "120s", "bake": "60s"},
+            "promotion": {"mode": "Automatic", "approvalTimeout": "86400s"},
+            "drain": {"quiet": "10s", "deadline": "60s"},
             "progressDeadline": "600s", "switchDeadline": "30s", "rollbackWindow": "1800s", "keepFailed": "600s",
         }))
     );

@@ -12,7 +12,11 @@ async fn a_release_under_load_loses_nothing_either_way() {
     let load = Load::start(&stage).await.unwrap();
 
     let warm = stage.release(&version("2.0.0")).await.unwrap();
-    assert_eq!(warm.status.as_ref().unwrap().phase, Some(Phase::Warm));
+    let baking = warm.status.as_ref().unwrap().phase;
+    assert!(
+        matches!(baking, Some(Phase::Baking | Phase::Warm)),
+        "{baking:?}"
+    );
     assert_roles(
         &warm,
         ("2.0.0", Colour::Green),
@@ -52,7 +56,6 @@ fn assert_roles(release: &ExchangeRelease, live: (&str, Colour), warm: Option<(&
     }
     let role = status.warm.as_ref();
     assert_eq!(role.map(|w| (w.version.as_str(), w.colour)), warm);
-    assert_eq!(status.warm_until.is_some(), warm.is_some());
     assert_eq!(status.candidate, None);
 }
 

@@ -1,0 +1,149 @@
+//! HTTP to our own pods and Services: no redirect, no proxy, no connection kept, bounded in time and size.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use changeover_engine::journey::Reply;
+use reqwest::{Client, Method, Url, redirect};
+
+/// Most of an answer's body that is read.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// Sends requests.
+#[derive(Debug)]
+pub struct Http(Client);
+
+/// One request.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// A pod's or a Service's address, or a Service's name.
+    pub host: &'a str,
+    pub port: i32,
+    pub method: &'a str,
+    pub path: &'a str,
+    pub headers: &'a [(String, String)],
+    pub body: Option<&'a str>,
+}
+
+impl Http {
+    /// A client.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn new() -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!("changeover-operator/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self(client))
+    }
+
+    /// Sends a request and reads the answer, within a time limit for both.
+    ///
+    /// # Errors
+    /// Says why no answer came.
+    pub async fn send(&self, call: &Call<'_>, limit: Duration) -> Result<Reply, String> {
+        match tokio::time::timeout(limit, self.exchange(call)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(format!("no answer within {limit:?}")),
+        }
+    }
+
+    async fn exchange(&self, call: &Call<'_>) -> Result<Reply, String> {
+        let method = Method::from_bytes(call.method.as_bytes())
+            .map_err(|_| format!("{} is no method", call.method))?;
+        let mut request = self.0.request(method, url(call)?);
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
+        if let Some(body) = call.body {
+            request = request.body(body.to_owned());
+        }
+        let mut response = request.send().await.map_err(|error| cause(&error))?;
+        let headers = response.headers().iter();
+        let headers =
+            headers.filter_map(|(k, v)| Some((k.to_string(), v.to_str().ok()?.to_owned())));
+        let headers = headers.collect();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| cause(&error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > BODY_LIMIT {
+                return Err(format!("the body is longer than {BODY_LIMIT} bytes"));
+            }
+        }
+        Ok(Reply {
+            status: response.status().as_u16(),
+            headers,
+            body,
+        })
+    }
+}
+
+/// The host is the one that was named, whatever the path holds.
+fn url(call: &Call<'_>) -> Result<Url, String> {
+    let host = match call.host.parse::<IpAddr>() {
+        Ok(IpAddr::V6(ip)) => format!("[{ip}]"),
+        Ok(IpAddr::V4(ip)) => ip.to_string(),
+        Err(_) => call.host.to_owned(),
+    };
+    let url = Url::parse(&format!("http://{host}:{}{}", call.port, call.path))
+        .map_err(|error| format!("{} is no path: {error}", call.path))?;
+    let is_same = url.host_str() == Some(host.as_str())
+        && url.port_or_known_default().map(i32::from) == Some(call.port)
+        && url.username().is_empty();
+    is_same
+        .then_some(url)
+        .ok_or_else(|| format!("{}:{}{} is no address", call.host, call.port, call.path))
+}
+
+/// The innermost cause: `connection refused` says more than `error sending request`.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Call, url};
+
+    fn call<'a>(host: &'a str, path: &'a str) -> Call<'a> {
+        Call {
+            host,
+            port: 8080,
+            method: "GET",
+            path,
+            headers: &[],
+            body: None,
+        }
+    }
+
+    #[test]
+    fn no_path_leads_away_from_the_host() {
+        for host in ["10.0.0.7", "exchange-user-blue.exchange.svc"] {
+            for path in [
+                "/version",
+                "//evil.example/x",
+                "/@evil.example/",
+                "/..//evil",
+                "/a?b=http://evil",
+            ] {
+                let url = url(&call(host, path)).unwrap();
+                assert_eq!(url.host_str(), Some(host), "{path}");
+                assert_eq!(url.port(), Some(8080), "{path}");
+            }
+            for path in ["@evil.example/", "0/", ".evil.example/"] {
+                assert!(url(&call(host, path)).is_err(), "{path}");
+            }
+        }
+        assert!(url(&call("user@evil.example", "/version")).is_err());
+        assert_eq!(
+            url(&call("fd00::1", "/v")).unwrap().as_str(),
+            "http://[fd00::1]:8080/v"
+        );
+    }
+}

@@ -1,0 +1,151 @@
+//! Questions against a server on loopback.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use changeover_engine::{AdminCall, AdminTarget, Ask, Clients, Finding, JourneyRun};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::{Http, carry_out};
+
+/// Request lines and bodies.
+type Heard = Arc<Mutex<Vec<(String, String)>>>;
+type Answers = BTreeMap<&'static str, (u16, &'static str)>;
+
+/// Answers each path as told, everything else with 404; what it heard.
+async fn server(answers: &[(&'static str, u16, &'static str)]) -> (i32, Heard) {
+    let answers: Answers = answers.iter().map(|(p, s, b)| (*p, (*s, *b))).collect();
+    let heard = Heard::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = i32::from(listener.local_addr().unwrap().port());
+    tokio::spawn(accept(listener, answers, heard.clone()));
+    (port, heard)
+}
+
+async fn accept(listener: TcpListener, answers: Answers, heard: Heard) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (answers, heard) = (answers.clone(), heard.clone());
+        let service = service_fn(move |request| answer(request, answers.clone(), heard.clone()));
+        let server = hyper::server::conn::http1::Builder::new();
+        tokio::spawn(server.serve_connection(TokioIo::new(stream), service));
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    answers: Answers,
+    heard: Heard,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let path = request.uri().path().to_owned();
+    let line = format!("{} {path}", request.method());
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    heard.lock().unwrap().push((line, body));
+    let (status, body) = answers.get(path.as_str()).copied().unwrap_or((404, ""));
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status.try_into().unwrap();
+    Ok(response)
+}
+
+fn admin(port: i32, call: AdminCall) -> Ask {
+    Ask::Admin(AdminTarget {
+        pod: "user-1".to_owned(),
+        ip: "127.0.0.1".to_owned(),
+        port,
+        call,
+    })
+}
+
+async fn asked(ask: Ask) -> Result<Finding, String> {
+    carry_out(&Http::new().unwrap(), &ask).await
+}
+
+#[tokio::test]
+async fn a_drain_lease_comes_back_with_the_clients() {
+    let state = r#"{"inFlight": 1, "openConnections": 3, "lastAcceptedSecondsAgo": null}"#;
+    let (port, heard) = server(&[("/drain", 200, state)]).await;
+    let found = asked(admin(port, AdminCall::Drain { epoch: 4, ttl: 15 })).await;
+    let clients = Clients {
+        in_flight: 1,
+        open_connections: 3,
+        last_accepted_seconds_ago: None,
+    };
+    assert_eq!(found, Ok(Finding::Clients(clients)));
+    let (line, body) = heard.lock().unwrap()[0].clone();
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(line, "PUT /drain");
+    assert_eq!(body, json!({"epoch": 4, "ttl": "15s"}));
+}
+
+#[tokio::test]
+async fn a_pod_without_the_path_takes_no_part() {
+    let (port, _) = server(&[]).await;
+    let role = AdminCall::Role {
+        epoch: 1,
+        live: true,
+    };
+    for call in [AdminCall::Undrain, role] {
+        assert_eq!(asked(admin(port, call)).await, Ok(Finding::Unknown));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_told() {
+    let (port, _) = server(&[("/role", 409, "")]).await;
+    let role = AdminCall::Role {
+        epoch: 1,
+        live: true,
+    };
+    let refused = asked(admin(port, role)).await.unwrap_err();
+    assert_eq!(refused, "answered PUT /role with 409");
+}
+
+fn journey(port: i32, steps: serde_json::Value) -> Ask {
+    let journey = json!({"name": "sign-up", "steps": steps});
+    Ask::Journey(JourneyRun {
+        journey: serde_json::from_value(journey).unwrap(),
+        hosts: vec![("user".to_owned(), "127.0.0.1".to_owned(), port)],
+    })
+}
+
+#[tokio::test]
+async fn a_journey_hands_on_what_it_captured() {
+    let answers = [
+        ("/v1/users", 201, r#"{"id": "u-7"}"#),
+        ("/v1/users/u-7", 200, "{}"),
+    ];
+    let (port, heard) = server(&answers).await;
+    let steps = json!([
+        {"service": "user", "method": "POST", "path": "/v1/users",
+         "body": r#"{"email": "{{ random }}@probe.invalid"}"#,
+         "expect": {"status": 201}, "capture": {"id": "$.id"}},
+        {"service": "user", "path": "/v1/users/{{ id }}"},
+    ]);
+    assert_eq!(asked(journey(port, steps)).await, Ok(Finding::Fine));
+    let heard = heard.lock().unwrap().clone();
+    assert_eq!(heard[1].0, "GET /v1/users/u-7");
+    let body: serde_json::Value = serde_json::from_str(&heard[0].1).unwrap();
+    let email = body["email"].as_str().unwrap();
+    assert!(
+        email.ends_with("@probe.invalid") && email.len() > 20,
+        "{email}"
+    );
+}
+
+#[tokio::test]
+async fn a_journey_that_fails_names_the_step_and_no_body() {
+    let (port, _) = server(&[("/v1/users", 500, "secret")]).await;
+    let steps = json!([{"service": "user", "path": "/v1/users"}]);
+    let why = asked(journey(port, steps)).await.unwrap_err();
+    let step = "journey sign-up, step 1 (user GET /v1/users)";
+    assert!(why.starts_with(step), "{why}");
+    assert!(why.contains("500") && !why.contains("secret"), "{why}");
+}

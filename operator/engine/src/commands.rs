@@ -1,0 +1,164 @@
+//! What people ask for by annotation. A token is seen to once, in the write that carries its effect out,
+//! and recorded even when there was nothing to do. Precedence: abort, rollback, pause, promote.
+
+use changeover_crds::{Approval, Handled, Phase, ResourceExt, names};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+
+use crate::machine::{Move, Turn};
+use crate::phase;
+
+/// What is asked for now, and was not seen to yet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    abort: bool,
+    rollback: bool,
+    /// The revision that may go live.
+    promote: Option<String>,
+    /// Try a rejected revision again.
+    pub(crate) retry: bool,
+    /// No forward step: a state, not a token.
+    pub(crate) pause: bool,
+}
+
+impl Turn<'_> {
+    /// Reads the annotations, and records their tokens.
+    pub(crate) fn take_commands(&mut self) {
+        let annotations = self.world.release().annotations();
+        let said = |name: &str| annotations.get(name).filter(|v| !v.is_empty()).cloned();
+        let now = Handled {
+            promote: said(names::PROMOTE),
+            abort: said(names::ABORT),
+            rollback: said(names::ROLLBACK),
+            retry: said(names::RETRY),
+        };
+        // A status that was lost knows no tokens: what stands there was asked for before.
+        let before = self.next.phase.map(|_| self.next.handled.clone());
+        let before = before.unwrap_or_else(|| now.clone());
+        let is_new = |now: &Option<String>, before: &Option<String>| now.is_some() && now != before;
+        let promoted = now
+            .promote
+            .as_ref()
+            .filter(|_| is_new(&now.promote, &before.promote));
+        self.asked = Asked {
+            abort: is_new(&now.abort, &before.abort),
+            rollback: is_new(&now.rollback, &before.rollback),
+            promote: promoted.map(|value| value.split('@').next().unwrap_or(value).to_owned()),
+            retry: is_new(&now.retry, &before.retry),
+            pause: annotations.get(names::PAUSE).is_some_and(|v| v == "true"),
+        };
+        self.next.handled = now;
+    }
+
+    /// How long the clock of this phase has stood still since its start, because of a pause.
+    pub(crate) fn stood_still(&self) -> SignedDuration {
+        let since = self.next.phase_since.as_ref().map(|t| t.0);
+        let paused = self.next.paused_since.as_ref().map(|t| t.0);
+        // What moves goes on: a switch is never left half done.
+        if matches!(self.next.phase, Some(Phase::Switching | Phase::RollingBack)) {
+            return SignedDuration::ZERO;
+        }
+        paused.map_or(SignedDuration::ZERO, |paused| {
+            let from = since.map_or(paused, |since| since.max(paused));
+            self.now.duration_since(from).max(SignedDuration::ZERO)
+        })
+    }
+}
+
+/// Does what people ask for, as far as it moves the release; `None` if the phase has its turn.
+pub(crate) fn obey(turn: &mut Turn<'_>) -> Option<Move> {
+    if turn.asked.abort {
+        return Some(abort(turn));
+    }
+    if turn.asked.rollback {
+        return Some(rollback(turn));
+    }
+    pause(turn);
+    promote(turn);
+    None
+}
+
+fn abort(turn: &mut Turn<'_>) -> Move {
+    const WHY: &str = "a person aborted it";
+    match turn.next.phase {
+        Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval) => {
+            turn.reject("Aborted", WHY)
+        }
+        Some(Phase::Switching | Phase::Baking) => phase::go_back(turn, "Aborted", WHY),
+        _ => nothing(turn, "abort: no release goes on"),
+    }
+}
+
+fn rollback(turn: &mut Turn<'_>) -> Move {
+    let has_old = turn.next.warm.is_some() || turn.next.phase == Some(Phase::Switching);
+    match turn.next.phase {
+        Some(Phase::Switching | Phase::Baking | Phase::Warm) if has_old => phase::go_back(
+            turn,
+            "RollbackRequested",
+            "a person asked for the old colour",
+        ),
+        _ => nothing(turn, "rollback: no old colour is kept"),
+    }
+}
+
+fn nothing(turn: &mut Turn<'_>, what: &str) -> Move {
+    turn.tell(true, "NothingToDo", what.to_owned());
+    Move::Changed
+}
+
+/// Notes when a pause begins; moves the clocks on by its length when it ends.
+fn pause(turn: &mut Turn<'_>) {
+    let began = turn.next.paused_since.as_ref().map(|t| t.0);
+    match (turn.asked.pause, began) {
+        (true, None) => {
+            turn.next.paused_since = Some(MicroTime(turn.now));
+            turn.tell(false, "Paused", "no forward step is taken".to_owned());
+        }
+        (false, Some(_)) => {
+            let still = turn.stood_still();
+            turn.next.paused_since = None;
+            let later = |time: &mut Option<MicroTime>| {
+                if let Some(time) = time {
+                    time.0 = time.0.checked_add(still).unwrap_or(Timestamp::MAX);
+                }
+            };
+            later(&mut turn.next.phase_since);
+            later(&mut turn.next.warm_until);
+            turn.tell(false, "Resumed", "forward steps are taken again".to_owned());
+        }
+        _ => {}
+    }
+}
+
+/// Records the approval of the candidate's revision; an approval of anything else is none.
+fn promote(turn: &mut Turn<'_>) {
+    let Some(revision) = turn.asked.promote.take() else {
+        return;
+    };
+    let before_switch = matches!(
+        turn.next.phase,
+        Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval)
+    );
+    let candidate = turn.next.candidate.as_ref().filter(|_| before_switch);
+    if candidate.is_none_or(|c| c.revision != revision) {
+        let note = format!("promote: {revision} does not wait to go live");
+        return turn.tell(true, "NothingToDo", note);
+    }
+    let by = turn.world.release().annotations().get(names::PROMOTE_BY);
+    let approver = if turn.world.obs.approvers_verified {
+        "verified"
+    } else {
+        "unverified"
+    };
+    let note = format!(
+        "{revision} approved by {} ({approver})",
+        by.map_or("nobody named", String::as_str)
+    );
+    turn.next.approval = Some(Approval {
+        revision,
+        by: by.cloned(),
+        approver: approver.to_owned(),
+        at: MicroTime(turn.now),
+    });
+    turn.tell(false, "Approved", note);
+}

@@ -1,0 +1,66 @@
+//! Verified, and waits for a person to let this revision go live.
+
+use changeover_crds::{Phase, PromotionMode};
+
+use super::verifying::{open, trouble};
+use crate::machine::{Move, Turn};
+use crate::revision::checks_of;
+use crate::upkeep;
+use crate::world::all_of;
+
+pub(super) fn step(turn: &mut Turn<'_>) -> Move {
+    if let Some(mv) = super::superseded(turn) {
+        return mv;
+    }
+    let Some(candidate) = turn.next.candidate.clone() else {
+        return super::start(turn);
+    };
+    let checks = turn.next.verdict.as_ref().map(|v| v.checks.clone());
+    if checks != Some(checks_of(turn.spec)) {
+        turn.next.verdict = None;
+        turn.say(None, "the smoke probes or journeys changed: probed anew");
+        turn.enter(Phase::Verifying);
+        return Move::Changed;
+    }
+    let approved = turn.spec.promotion.mode == PromotionMode::Automatic
+        || super::is_approved(turn, &candidate);
+    let deadline = turn.deadline(turn.spec.promotion.approval_timeout);
+    if turn.now >= deadline {
+        let limit = turn.spec.promotion.approval_timeout;
+        let what = if approved {
+            "no pods for the switch"
+        } else {
+            "nobody approved"
+        };
+        let trouble = trouble(turn, &candidate);
+        return turn.reject(
+            "ApprovalTimeout",
+            &format!("{what} within {limit:?}{trouble}"),
+        );
+    }
+    let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
+    if !batch.is_empty() {
+        return Move::Requests(batch);
+    }
+    if !approved {
+        turn.say(None, super::how_to_approve(&candidate));
+        return Move::Wait(Some(deadline));
+    }
+    if turn.asked.pause {
+        turn.say(
+            Some("Paused"),
+            format!("{} is approved; paused", candidate.version),
+        );
+        return Move::Wait(None);
+    }
+    if !turn.world.serves(&candidate, all_of) {
+        let trouble = trouble(turn, &candidate);
+        let version = &candidate.version;
+        turn.say(
+            None,
+            format!("{version} is approved and waits for its pods{trouble}"),
+        );
+        return Move::Wait(Some(deadline));
+    }
+    open(turn, &candidate)
+}

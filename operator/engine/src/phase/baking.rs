@@ -1,0 +1,226 @@
+//! The new colour is live and watched. What fails here goes back; a node drain or one flaky step does not.
+
+use std::collections::BTreeMap;
+
+use changeover_crds::{BakeStatus, ColourStatus, Phase, ResourceExt};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+
+use super::journeying::{self, Journeying};
+use super::resting::settle;
+use crate::machine::{Move, Turn, soonest};
+use crate::question::{Question, Through};
+use crate::{drain, explain, roles, upkeep};
+
+/// How long a service may have too few ready pods.
+const DEGRADED: SignedDuration = SignedDuration::from_secs(10);
+/// Failures of one journey in a row that count.
+const FAILURES: u8 = 2;
+
+pub(super) fn step(turn: &mut Turn<'_>) -> Move {
+    let Some(live) = turn.next.live.clone() else {
+        return super::start(turn);
+    };
+    let reverted = turn
+        .next
+        .warm
+        .as_ref()
+        .is_some_and(|old| old.revision == turn.wanted);
+    if reverted && turn.invalid.is_none() {
+        return super::go_back(turn, "Reverted", "the spec names the old version again");
+    }
+    if let Some(why) = restarted(turn, &live) {
+        return super::go_back(turn, "ContainerRestarted", &why);
+    }
+    let since = degraded_since(turn, &live);
+    if let Some(since) = since.filter(|since| turn.now.duration_since(*since) >= DEGRADED) {
+        let trouble = super::verifying::trouble(turn, &live);
+        let why = format!("too few pods ready since {since:.0}{trouble}");
+        return super::go_back(turn, "LiveDegraded", &why);
+    }
+    let walked = journeys(turn, &live);
+    if let Walked::Failed(why) = walked {
+        return super::go_back(turn, "JourneyFailed", &why);
+    }
+    let (questions, journeys_at, all_passed) = walked.asked();
+    let over = turn.deadline(turn.plan().verification.bake);
+    if turn.now >= over && all_passed && !turn.asked.pause {
+        return settle(turn);
+    }
+    describe(turn, &live, over);
+    let bake = turn.next.bake.get_or_insert_default();
+    bake.degraded_since = since.map(MicroTime);
+    beside(
+        turn,
+        questions,
+        soonest([Some(over), journeys_at, since.map(later)]),
+    )
+}
+
+/// Repairs, then what is asked beside: journeys, the drain of the old colour, roles.
+fn beside(turn: &mut Turn<'_>, mut questions: Vec<Question>, until: Option<Timestamp>) -> Move {
+    let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
+    let (drains, drains_at) = drain::advance(turn);
+    if !batch.is_empty() {
+        return Move::Requests(batch);
+    }
+    let (told, told_at) = roles::tell(turn);
+    questions.extend(drains);
+    questions.extend(told);
+    // Over, but a journey has not passed yet: its answer is what is waited for.
+    let until = soonest([until, drains_at, told_at]).filter(|at| *at > turn.now);
+    if questions.is_empty() {
+        Move::Wait(until)
+    } else {
+        Move::Ask(questions, until.unwrap_or(Timestamp::MAX))
+    }
+}
+
+fn later(since: Timestamp) -> Timestamp {
+    since.checked_add(DEGRADED).unwrap_or(Timestamp::MAX)
+}
+
+fn describe(turn: &mut Turn<'_>, live: &ColourStatus, over: Timestamp) {
+    let (version, colour) = (&live.version, live.colour);
+    if turn.asked.pause {
+        let message = format!("{version} is live on {colour} and watched; paused");
+        return turn.say(Some("Paused"), message);
+    }
+    let watched = format!("{version} is live on {colour} and watched until {over:.0}");
+    let stored = turn.world.stored(&live.revision);
+    let trouble = stored
+        .map(|s| explain::unready(turn.world, live, &s))
+        .unwrap_or_default();
+    if trouble.is_empty() {
+        turn.say(None, watched);
+    } else {
+        turn.say(Some("LiveDegraded"), format!("{watched}; {trouble}"));
+    }
+}
+
+/// Restarts of the new colour's containers up to now: only later ones count.
+pub(super) fn begin(turn: &mut Turn<'_>, live: &ColourStatus) {
+    let services = turn
+        .world
+        .stored(&live.revision)
+        .map(|s| s.services)
+        .unwrap_or_default();
+    let pods = services.iter().flat_map(|s| turn.world.pods(&s.name, live));
+    let restarts: BTreeMap<String, i32> = pods
+        .filter_map(|pod| Some((pod.uid()?, restarts_of(pod))))
+        .filter(|(_, restarts)| *restarts > 0)
+        .collect();
+    turn.next.bake = Some(BakeStatus {
+        restarts,
+        degraded_since: None,
+    });
+    turn.enter(Phase::Baking);
+}
+
+fn restarts_of(pod: &Pod) -> i32 {
+    let containers = pod
+        .status
+        .iter()
+        .flat_map(|s| s.container_statuses.iter().flatten());
+    containers.map(|c| c.restart_count).sum()
+}
+
+/// A container that ended by itself since the switch; a pod that is being deleted is none.
+fn restarted(turn: &Turn<'_>, live: &ColourStatus) -> Option<String> {
+    let stored = turn.world.stored(&live.revision)?;
+    let before = turn
+        .next
+        .bake
+        .as_ref()
+        .map(|b| b.restarts.clone())
+        .unwrap_or_default();
+    let mut pods = stored
+        .services
+        .iter()
+        .flat_map(|s| turn.world.pods(&s.name, live));
+    let pod = pods.find(|pod| {
+        let known = pod
+            .uid()
+            .and_then(|uid| before.get(&uid).copied())
+            .unwrap_or(0);
+        restarts_of(pod) > known
+    })?;
+    let cause = explain::last_end(pod).unwrap_or_else(|| "a container restarted".to_owned());
+    Some(format!("pod {}: {cause}", pod.name_any()))
+}
+
+/// Since when a service has too few ready pods, if one has.
+fn degraded_since(turn: &Turn<'_>, live: &ColourStatus) -> Option<Timestamp> {
+    let stored = turn.world.stored(&live.revision)?;
+    let counts = turn.world.counts(live, &stored);
+    let is_degraded = counts
+        .iter()
+        .any(|c| c.ready == 0 || c.ready < c.desired - 1);
+    let known = turn
+        .next
+        .bake
+        .as_ref()
+        .and_then(|b| b.degraded_since.clone());
+    is_degraded.then(|| known.map_or(turn.now, |t| t.0))
+}
+
+enum Walked {
+    Failed(String),
+    Going {
+        questions: Vec<Question>,
+        next: Option<Timestamp>,
+        all_passed: bool,
+    },
+}
+
+impl Walked {
+    fn asked(self) -> (Vec<Question>, Option<Timestamp>, bool) {
+        match self {
+            Self::Going {
+                questions,
+                next,
+                all_passed,
+            } => (questions, next, all_passed),
+            Self::Failed(_) => (Vec::new(), None, false),
+        }
+    }
+}
+
+/// Sends journeys through the live Services, again and again.
+fn journeys(turn: &Turn<'_>, live: &ColourStatus) -> Walked {
+    let epoch = turn.next.switch.as_ref().map_or(0, |s| s.epoch);
+    let through = Through::Live(epoch);
+    let (mut questions, mut next, mut all_passed) = (Vec::new(), None, true);
+    for journey in &turn.plan().verification.journeys {
+        let due = match journeying::standing(turn, journey, &through) {
+            Journeying::Passed(at) if at > turn.now => Journeying::At(at),
+            Journeying::Passed(_) => Journeying::Now(1),
+            Journeying::Failed(attempts, why) if attempts >= FAILURES => {
+                return Walked::Failed(format!("{why} ({attempts} times in a row)"));
+            }
+            Journeying::Failed(..) => {
+                all_passed = false;
+                journeying::again(turn, journey, &through)
+            }
+            other => {
+                all_passed = false;
+                other
+            }
+        };
+        match due {
+            Journeying::At(at) => next = soonest([next, Some(at)]),
+            Journeying::Now(attempt) => {
+                let question = journeying::question(turn, journey, live, &through, attempt);
+                // A live Service that someone deleted is being made again.
+                questions.extend(question.ok());
+            }
+            Journeying::Passed(_) | Journeying::Failed(..) | Journeying::Asking => {}
+        }
+    }
+    Walked::Going {
+        questions,
+        next,
+        all_passed,
+    }
+}

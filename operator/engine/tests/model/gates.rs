@@ -1,0 +1,119 @@
+//! I4: journeys and approvals; I6: no client is sent to a pod that drains; and what pods were told of
+//! their role.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::api::uid_of;
+use super::checker::Checker;
+use super::cluster::is_ready;
+use super::reading::{Reading, label, short};
+
+#[derive(Clone, Default)]
+pub struct Gates {
+    pub now: Timestamp,
+    /// When Preparing began; unknown once someone paused.
+    pub preparing_since: Option<Timestamp>,
+    /// Journeys that went well, and the short revision that they went through.
+    walked: BTreeSet<(String, String)>,
+    /// Revisions that a person approved.
+    approved: BTreeSet<String>,
+    /// Pods that ask clients to leave, and until when.
+    draining: BTreeMap<String, Timestamp>,
+    /// What pods know of their role: epoch, and whether live.
+    told: BTreeMap<String, (i64, bool)>,
+}
+
+impl Checker {
+    pub fn walked(&mut self, journey: &str, revision: &str) {
+        let entry = (journey.to_owned(), revision.to_owned());
+        self.gates.walked.insert(entry);
+    }
+
+    pub fn approved(&mut self, value: &str) {
+        let revision = value.split('@').next().unwrap_or_default();
+        self.gates.approved.insert(revision.to_owned());
+    }
+
+    pub fn draining(&mut self, pod: &str, until: Timestamp) {
+        self.gates.draining.insert(pod.to_owned(), until);
+    }
+
+    pub fn undrained(&mut self, pod: &str) {
+        self.gates.draining.remove(pod);
+    }
+
+    pub fn told(&mut self, pod: &str, epoch: i64, live: bool) {
+        let known = self
+            .gates
+            .told
+            .entry(pod.to_owned())
+            .or_insert((epoch, live));
+        if known.0 <= epoch {
+            *known = (epoch, live);
+        }
+    }
+
+    /// I4 gate: every journey went through this revision.
+    pub(super) fn journeys_passed(&mut self, read: Reading<'_>, role: &Value) {
+        let journeys = read.release()["spec"]["verification"]["journeys"].as_array();
+        for journey in journeys.into_iter().flatten() {
+            let name = journey["name"].as_str().unwrap_or_default();
+            let entry = (name.to_owned(), short(&role["revision"]).to_owned());
+            if !self.gates.walked.contains(&entry) {
+                self.violation(format!(
+                    "I4 gate: journey {name} did not go through {}",
+                    entry.1
+                ));
+            }
+        }
+    }
+
+    /// I4 gate: a switch begins only with the approval that the spec asks for.
+    pub(super) fn approval(&mut self, new: &Value, read: Reading<'_>) {
+        let revision = new["candidate"]["revision"].as_str().unwrap_or_default();
+        let manual = read.release()["spec"]["promotion"]["mode"] == "Manual";
+        if manual && !self.gates.approved.contains(revision) {
+            self.violation(format!("I4 gate: {revision} goes live without an approval"));
+        }
+    }
+
+    /// I6 nothing lost: a pod that clients are sent to does not ask them to leave.
+    pub(super) fn not_drained(&mut self, read: Reading<'_>, service: &str, colour: &str) {
+        for uid in read.ready(service, colour) {
+            let until = self.gates.draining.get(&uid);
+            if until.is_some_and(|until| *until > self.gates.now) {
+                self.violation(format!(
+                    "I6 nothing lost: {service} goes to {uid}, which drains"
+                ));
+            }
+        }
+    }
+
+    /// At rest every pod knows whether its colour is live.
+    pub(super) fn roles(&mut self, read: Reading<'_>) {
+        let status = read.status();
+        if status["switch"]["finishedAt"].is_null() {
+            return;
+        }
+        for role in [&status["live"], &status["warm"]] {
+            let live = role == &status["live"];
+            for pod in read.api.list("Pod").filter(|p| is_ready(p)) {
+                let of_role = label(pod, "colour") == role["colour"]
+                    && label(pod, "revision") == short(&role["revision"]);
+                let known = self.gates.told.get(&uid_of(pod)).copied();
+                let ports = pod["spec"]["containers"][0]["ports"].as_array();
+                let has_admin =
+                    ports.is_some_and(|ports| ports.iter().any(|p| p["name"] == "admin"));
+                if of_role && has_admin && known.map(|(_, live)| live) != Some(live) {
+                    self.violation(format!(
+                        "I9 truth: pod {} was told {known:?}, but live is {live}",
+                        uid_of(pod)
+                    ));
+                }
+            }
+        }
+    }
+}

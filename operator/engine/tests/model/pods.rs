@@ -1,0 +1,153 @@
+//! What the pods answer, to probes, journeys and calls of their admin ports.
+
+use std::collections::BTreeSet;
+
+use changeover_engine::{
+    AdminCall, AdminTarget, Answer, Ask, Clients, Finding, JourneyRun, ProbeTarget, Question,
+    Record, judge,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::api::uid_of;
+use super::world::World;
+
+impl World {
+    /// Every question gets its answer; whether there was one.
+    pub fn answer_all(&mut self) -> bool {
+        let questions = std::mem::take(&mut self.shell.pending);
+        let any = !questions.is_empty();
+        for question in questions {
+            let result = self.answer(&question);
+            let record = Record {
+                attempts: question.attempt,
+                last: self.clock,
+                result,
+            };
+            self.shell.answers.insert(question.key, record);
+        }
+        any
+    }
+
+    fn answer(&mut self, question: &Question) -> Result<Finding, String> {
+        match &question.ask {
+            Ask::Smoke(target) => self.probed(target),
+            Ask::Journey(run) => self.walked(run),
+            Ask::Admin(target) => self.administered(target),
+        }
+    }
+
+    fn probed(&mut self, target: &ProbeTarget) -> Result<Finding, String> {
+        let pod = self
+            .api
+            .get("Pod", &target.pod)
+            .ok_or("the pod is gone".to_owned())?;
+        let (uid, image) = (uid_of(pod), image_of(pod).to_owned());
+        let tag = image.rsplit(':').next().unwrap_or_default();
+        let version = self.answers.get(&image).map_or(tag, String::as_str);
+        let answer = Answer {
+            status: 200,
+            body: json!({ "version": version }).to_string().into_bytes(),
+        };
+        judge(&target.probe.expect, &answer)?;
+        self.api.checker.probed(&uid, &target.probe.path);
+        Ok(Finding::Fine)
+    }
+
+    /// A journey goes well if every pod behind the Services it goes through plays its part.
+    fn walked(&mut self, run: &JourneyRun) -> Result<Finding, String> {
+        let mut revisions = BTreeSet::new();
+        for (service, address, _) in &run.hosts {
+            let mut services = self.api.list("Service");
+            let object = services
+                .find(|s| s["spec"]["clusterIP"] == *address)
+                .ok_or("no such address".to_owned())?;
+            let selector = object["spec"]["selector"].clone();
+            let behind = |p: &&Value| {
+                let labels = &p["metadata"]["labels"];
+                super::cluster::selects(&selector, labels) && super::cluster::is_ready(p)
+            };
+            let images: Vec<&str> = self.api.list("Pod").filter(behind).map(image_of).collect();
+            if images.is_empty() {
+                return Err(format!("{service} cannot be reached"));
+            }
+            if images
+                .iter()
+                .any(|image| self.bad_journeys.contains(*image))
+            {
+                return Err(format!(
+                    "step 1: {service} POST /: expected status 201, got 500"
+                ));
+            }
+            let revision = selector["changeover.dev/revision"].as_str();
+            revisions.insert(revision.unwrap_or_default().to_owned());
+        }
+        for revision in revisions {
+            self.api.checker.walked(&run.journey.name, &revision);
+        }
+        Ok(Finding::Fine)
+    }
+
+    fn administered(&mut self, target: &AdminTarget) -> Result<Finding, String> {
+        let pod = self
+            .api
+            .get("Pod", &target.pod)
+            .ok_or("the pod is gone".to_owned())?;
+        let uid = uid_of(pod);
+        if self.deaf {
+            return Err("no answer within 2s".to_owned());
+        }
+        match target.call {
+            AdminCall::Drain { ttl, .. } => {
+                let until = self.clock + SignedDuration::from_secs(ttl.into());
+                self.api.checker.draining(&uid, until);
+                let left = self.left.get(&uid).copied();
+                Ok(Finding::Clients(self.clients(left)))
+            }
+            AdminCall::Undrain => {
+                self.api.checker.undrained(&uid);
+                Ok(Finding::Fine)
+            }
+            AdminCall::Role { epoch, live } => {
+                self.api.checker.told(&uid, epoch, live);
+                Ok(Finding::Fine)
+            }
+        }
+    }
+
+    /// Clients are there until the live Service points elsewhere, and while they hold on.
+    fn clients(&self, left: Option<Timestamp>) -> Clients {
+        let silent = left.map_or(0, |left| self.clock.duration_since(left).as_secs());
+        Clients {
+            in_flight: 0,
+            open_connections: i64::from(self.clinging || left.is_none()),
+            last_accepted_seconds_ago: Some(silent),
+        }
+    }
+
+    /// Notes which pods clients reach no more, and since when.
+    pub fn note_who_left(&mut self) {
+        let reached: Vec<&Value> = self
+            .api
+            .list("Service")
+            .filter(|s| s["metadata"]["labels"]["changeover.dev/role"] == "live")
+            .map(|s| &s["spec"]["selector"])
+            .collect();
+        let mut left = std::mem::take(&mut self.left);
+        for pod in self.api.list("Pod") {
+            let labels = &pod["metadata"]["labels"];
+            if reached.iter().any(|s| super::cluster::selects(s, labels)) {
+                left.remove(&uid_of(pod));
+            } else {
+                left.entry(uid_of(pod)).or_insert(self.clock);
+            }
+        }
+        self.left = left;
+    }
+}
+
+fn image_of(pod: &Value) -> &str {
+    pod["spec"]["containers"][0]["image"]
+        .as_str()
+        .unwrap_or_default()
+}

@@ -1,0 +1,271 @@
+//! Gates: a person's approval, its end, and pauses.
+
+use crate::model::{Story, World, exchange, live, spec};
+
+use super::stories;
+
+stories!(
+    approved_release,
+    approval_of_another_revision,
+    approval_given_early,
+    approval_is_not_used_twice,
+    nobody_approves,
+    newer_spec_while_awaiting_approval,
+    revert_to_live_while_awaiting_approval,
+    changed_journey_while_awaiting_approval,
+    a_selector_is_no_approval,
+    mode_becomes_automatic,
+    paused_before_the_switch,
+    paused_while_preparing,
+    paused_while_baking,
+    paused_while_warm,
+    aborted_while_paused,
+    pods_replaced_while_awaiting_approval,
+);
+
+pub(super) fn manual(version: &str) -> serde_json::Value {
+    spec(version, |s| {
+        s["promotion"] = serde_json::json!({"mode": "Manual"})
+    })
+}
+
+/// Version 2 is verified, and nobody has said anything yet.
+fn awaiting(name: &'static str) -> Story {
+    Story::given(name, live())
+        .when(|w| w.apply(manual("2")))
+        .then("it waits, and says for what", |w| {
+            assert_eq!(w.phase(), "AwaitingApproval");
+            assert_eq!(w.status().live.unwrap().version, "1");
+            let (_, message) = w.condition("Reconciling").unwrap();
+            let revision = w.status().candidate.unwrap().revision;
+            assert!(
+                message.contains(&format!("promote={revision}")),
+                "{message}"
+            );
+            assert!(w.condition("Ready").is_some() && w.condition("Verified").is_some());
+        })
+}
+
+fn approve(w: &mut World) {
+    let revision = w.status().candidate.map(|c| c.revision).unwrap_or_default();
+    w.annotate("promote-by", "alice");
+    w.annotate("promote", &revision);
+}
+
+fn version_2_is_live(w: &World) {
+    assert_eq!(
+        (
+            w.phase().as_str(),
+            w.status().live.unwrap().version.as_str()
+        ),
+        ("Warm", "2")
+    );
+}
+
+fn version_1_stays(w: &World) {
+    assert_eq!(w.status().live.unwrap().version, "1");
+    let selector = &w.raw("Service", "shop-user")["spec"]["selector"];
+    assert_eq!(selector["changeover.dev/colour"], "blue");
+}
+
+fn approved_release() -> Story {
+    awaiting("approved release")
+        .when(approve)
+        .then("it is live, and says who let it", |w| {
+            version_2_is_live(w);
+            let approval = w.status().approval.unwrap();
+            assert_eq!(
+                (approval.by.as_deref(), approval.approver.as_str()),
+                (Some("alice"), "unverified")
+            );
+            assert_eq!(w.status().history[0].approved_by.as_deref(), Some("alice"));
+        })
+}
+
+fn approval_of_another_revision() -> Story {
+    awaiting("approval of another revision")
+        .when(|w| w.annotate("promote", "v1:0000"))
+        .then("it still waits", |w| {
+            assert_eq!(w.phase(), "AwaitingApproval");
+            version_1_stays(w);
+            assert_eq!(w.events.last().unwrap().0, "NothingToDo");
+            assert_eq!(w.status().handled.promote.as_deref(), Some("v1:0000"));
+        })
+}
+
+fn approval_given_early() -> Story {
+    Story::given("approval given early", live())
+        .when(|w| w.apply(manual("2")))
+        .during("Preparing", approve)
+        .then("it goes live as soon as it is verified", version_2_is_live)
+}
+
+fn approval_is_not_used_twice() -> Story {
+    awaiting("approval is not used twice")
+        .when(approve)
+        .then("it is live", version_2_is_live)
+        .when(|w| w.apply(exchange("1")))
+        .then("1 is live again", |w| {
+            assert_eq!(w.status().live.unwrap().version, "1")
+        })
+        .when(|w| w.apply(manual("2")))
+        .then("the old approval counts for nothing", |w| {
+            assert_eq!(w.phase(), "AwaitingApproval");
+            version_1_stays(w);
+        })
+        .when(|w| {
+            let revision = w.status().candidate.map(|c| c.revision).unwrap_or_default();
+            w.annotate("promote", &format!("{revision}@again"));
+        })
+        .then("a new one does", version_2_is_live)
+}
+
+fn nobody_approves() -> Story {
+    awaiting("nobody approves")
+        .after(86401)
+        .then("it is rejected", |w| {
+            version_1_stays(w);
+            assert_eq!(w.status().rejected.unwrap().reason, "ApprovalTimeout");
+            assert_eq!(w.phase(), "Rejected");
+        })
+}
+
+fn newer_spec_while_awaiting_approval() -> Story {
+    awaiting("newer spec while awaiting approval")
+        .when(|w| w.apply(manual("3")))
+        .then("the newer one waits", |w| {
+            assert_eq!(w.phase(), "AwaitingApproval");
+            assert_eq!(w.status().candidate.unwrap().version, "3");
+        })
+}
+
+fn revert_to_live_while_awaiting_approval() -> Story {
+    awaiting("revert to live while awaiting approval")
+        .when(|w| w.apply(exchange("1")))
+        .then("nothing happened", |w| {
+            version_1_stays(w);
+            assert_eq!(w.phase(), "Live");
+            assert!(w.raw("Deployment", "shop-user-green").is_null());
+        })
+}
+
+fn changed_journey_while_awaiting_approval() -> Story {
+    awaiting("changed journey while awaiting approval")
+        .when(|w| {
+            let mut spec = manual("2");
+            spec["verification"]["journeys"][0]["name"] = "another".into();
+            w.apply(spec);
+        })
+        .then("it is verified anew", |w| {
+            assert_eq!(w.phase(), "AwaitingApproval");
+            let verified = w
+                .events
+                .iter()
+                .filter(|(reason, _)| *reason == "Verified")
+                .count();
+            assert_eq!(verified, 3, "version 1, and 2 twice");
+        })
+}
+
+fn a_selector_is_no_approval() -> Story {
+    awaiting("a selector is no approval")
+        .when(|w| {
+            for service in ["shop-user", "shop-trade", "shop-notification"] {
+                let green =
+                    w.raw("Service", &format!("{service}-green"))["spec"]["selector"].clone();
+                w.edit("Service", service, |s| s["spec"]["selector"] = green);
+            }
+        })
+        .then("it is put back", |w| {
+            version_1_stays(w);
+            assert_eq!(w.phase(), "AwaitingApproval");
+        })
+}
+
+fn mode_becomes_automatic() -> Story {
+    awaiting("mode becomes automatic")
+        .when(|w| w.apply(exchange("2")))
+        .then("it needs nobody", version_2_is_live)
+}
+
+fn paused_before_the_switch() -> Story {
+    awaiting("paused before the switch")
+        .when(|w| {
+            w.annotate("pause", "true");
+            approve(w);
+        })
+        .after(90_000)
+        .then("no forward step, and no deadline", |w| {
+            assert_eq!(w.phase(), "AwaitingApproval");
+            version_1_stays(w);
+            assert_eq!(w.condition("Ready").unwrap().0, "Paused");
+        })
+        .when(|w| w.annotate("pause", ""))
+        .then("it goes on", version_2_is_live)
+}
+
+fn paused_while_preparing() -> Story {
+    Story::given("paused while preparing", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Preparing", |w| w.annotate("pause", "true"))
+        .after(601)
+        .then("it is built, and not probed", |w| {
+            assert_eq!(w.phase(), "Preparing");
+            version_1_stays(w);
+        })
+        .when(|w| w.annotate("pause", ""))
+        .then("it goes on", version_2_is_live)
+}
+
+fn paused_while_baking() -> Story {
+    Story::given("paused while baking", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Baking", |w| w.annotate("pause", "true"))
+        .after(601)
+        .then("it stays there", |w| assert_eq!(w.phase(), "Baking"))
+        .when(|w| w.annotate("pause", ""))
+        .then("it goes on", version_2_is_live)
+}
+
+fn paused_while_warm() -> Story {
+    Story::given("paused while warm", live())
+        .when(|w| w.apply(exchange("2")))
+        .then("it is live", version_2_is_live)
+        .when(|w| w.annotate("pause", "true"))
+        .after(7200)
+        .then(
+            "the way back is kept, and nothing is begun",
+            version_2_is_live,
+        )
+        .when(|w| w.apply(exchange("3")))
+        .then("nothing new is begun", version_2_is_live)
+        .when(|w| w.annotate("pause", ""))
+        .then("then it is", |w| {
+            assert_eq!(w.status().live.unwrap().version, "3")
+        })
+}
+
+fn aborted_while_paused() -> Story {
+    awaiting("aborted while paused")
+        .when(|w| {
+            w.annotate("pause", "true");
+            w.annotate("abort", "1");
+        })
+        .then("abort needs no resume", |w| {
+            version_1_stays(w);
+            assert_eq!(w.status().rejected.unwrap().reason, "Aborted");
+        })
+}
+
+fn pods_replaced_while_awaiting_approval() -> Story {
+    awaiting("pods replaced while awaiting approval")
+        .when(|w| {
+            w.delete_a_pod("user", "green");
+            w.delete_a_pod("trade", "green");
+        })
+        .then("it still waits", |w| {
+            assert_eq!(w.phase(), "AwaitingApproval")
+        })
+        .when(approve)
+        .then("the new pods were probed first", version_2_is_live)
+}
