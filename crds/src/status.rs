@@ -141,6 +141,9 @@ pub struct SwitchStatus {
     /// Between the first and the last Service, in milliseconds. Absent if the operator was restarted in between.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skew_millis: Option<i64>,
+    /// From the last Service to the last verified EndpointSlice, in milliseconds. Absent if the operator was restarted in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify_millis: Option<i64>,
     /// How far each Service is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceSwitch>,

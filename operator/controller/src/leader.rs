@@ -2,7 +2,7 @@
 //! when it has not changed for its whole duration while we watched. That is an optimisation; what keeps
 //! a deposed leader from doing harm are the uids, resourceVersions and stamps on its writes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -10,9 +10,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
 use thiserror::Error;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
-use crate::client::{CallError, bounded};
+use crate::client::{CALL_TIMEOUT, CallError, bounded};
 
 /// How long a silent leader keeps the lease.
 const DURATION: Duration = Duration::from_secs(15);
@@ -20,6 +20,9 @@ const DURATION: Duration = Duration::from_secs(15);
 const PERIOD: Duration = Duration::from_secs(2);
 /// A leader that could not renew for this long stops leading, well before anybody else may start.
 const RENEW_DEADLINE: Duration = Duration::from_secs(9);
+
+/// A call that a leader began in its last moment is over before another may lead.
+const _: () = assert!(RENEW_DEADLINE.as_secs() + CALL_TIMEOUT.as_secs() < DURATION.as_secs());
 
 /// Why this replica leads no longer.
 #[derive(Debug, Error)]
@@ -66,19 +69,23 @@ impl Election {
         }
     }
 
-    /// Renews until the lease is lost.
+    /// Renews until the lease is lost. A renewal counts from when it was sent, and none that hangs outlasts
+    /// the deadline.
     pub async fn hold(&mut self) -> Lost {
         let mut renewed = Instant::now();
         let mut ticks = ticks();
+        let mut trouble = CallError::Timeout;
         loop {
             ticks.tick().await;
-            match self.round().await {
-                Ok(true) => renewed = Instant::now(),
-                Ok(false) => return Lost::Taken(self.holder()),
-                Err(error) if renewed.elapsed() + PERIOD > RENEW_DEADLINE => {
-                    return Lost::Silent(error);
+            let sent = Instant::now();
+            match timeout_at(renewed + RENEW_DEADLINE, self.round()).await {
+                Ok(Ok(true)) => renewed = sent,
+                Ok(Ok(false)) => return Lost::Taken(self.holder()),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the lease was not renewed yet");
+                    trouble = error;
                 }
-                Err(error) => tracing::warn!(%error, "the lease was not renewed yet"),
+                Err(_) => return Lost::Silent(trouble),
             }
         }
     }
@@ -181,4 +188,52 @@ fn ticks() -> tokio::time::Interval {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use http_body_util::Full;
+    use hyper::body::Bytes;
+    use hyper::{Request, Response};
+    use kube::client::Body;
+    use tower::service_fn;
+
+    use super::*;
+
+    /// An API server that answers so many requests with a lease of ours, and then none.
+    fn api_server(answers: u32) -> Client {
+        let asked = AtomicU32::new(0);
+        let service = service_fn(move |_: Request<Body>| {
+            let falls_silent = asked.fetch_add(1, Ordering::Relaxed) >= answers;
+            async move {
+                if falls_silent {
+                    std::future::pending::<()>().await;
+                }
+                let lease = serde_json::json!({
+                    "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "lease"},
+                    "spec": {"holderIdentity": "me", "leaseDurationSeconds": 15},
+                });
+                let body = Full::new(Bytes::from(lease.to_string()));
+                Ok::<_, std::convert::Infallible>(Response::new(body))
+            }
+        });
+        Client::new(service, "default")
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_cannot_renew_ends_before_another_may_lead() {
+        // Each renewal takes two requests; silence may begin in the middle of one.
+        futures::future::join_all([0, 1, 2, 3].map(|answers| async move {
+            let mut election = Election::new(api_server(answers), "default", "lease", "me");
+            let began = Instant::now();
+            let lost = election.hold().await;
+            assert!(matches!(lost, Lost::Silent(_)), "{lost}");
+            let last_renewal = PERIOD * (answers / 2).saturating_sub(1);
+            let silent = began.elapsed().saturating_sub(last_renewal);
+            assert!(silent + CALL_TIMEOUT < DURATION, "{answers}: {silent:?}");
+        }))
+        .await;
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use changeover_crds::SwitchStatus;
 use changeover_engine::Finding;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -33,8 +34,13 @@ struct Asked {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Word {
-    value: String,
+struct InPhase {
+    phase: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    outcome: String,
 }
 
 /// The operator's metrics.
@@ -44,12 +50,14 @@ pub struct Metrics {
     requests: Family<Call, Counter>,
     refusals: Family<Refusal, Counter>,
     questions: Family<Asked, Counter>,
-    outcomes: Family<Word, Counter>,
-    phases: Family<Word, Gauge>,
+    outcomes: Family<Ended, Counter>,
+    phases: Family<InPhase, Gauge>,
     leader: Gauge,
     reconcile: Histogram,
     switch: Histogram,
+    rollback: Histogram,
     skew: Histogram,
+    verify: Histogram,
 }
 
 impl Metrics {
@@ -64,7 +72,9 @@ impl Metrics {
             leader: Gauge::default(),
             reconcile: Histogram::new(exponential_buckets(0.005, 2.0, 12)),
             switch: Histogram::new(exponential_buckets(0.005, 2.0, 14)),
+            rollback: Histogram::new(exponential_buckets(0.005, 2.0, 14)),
             skew: Histogram::new(exponential_buckets(0.001, 2.0, 10)),
+            verify: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
             registry: Mutex::new(Registry::default()),
         };
         registry.register(
@@ -100,9 +110,19 @@ impl Metrics {
             metrics.switch.clone(),
         );
         registry.register(
+            "rollback_seconds",
+            "The same for a switch back",
+            metrics.rollback.clone(),
+        );
+        registry.register(
             "switch_skew_seconds",
             "Between the first and the last Service of a switch",
             metrics.skew.clone(),
+        );
+        registry.register(
+            "switch_verify_seconds",
+            "From the last Service of a switch to the last verified EndpointSlice",
+            metrics.verify.clone(),
         );
         Self {
             registry: Mutex::new(registry),
@@ -136,8 +156,8 @@ impl Metrics {
     }
     pub fn ended(&self, outcome: &str) {
         self.outcomes
-            .get_or_create(&Word {
-                value: outcome.to_owned(),
+            .get_or_create(&Ended {
+                outcome: outcome.to_owned(),
             })
             .inc();
     }
@@ -147,21 +167,28 @@ impl Metrics {
     pub fn reconciled(&self, took: Duration) {
         self.reconcile.observe(took.as_secs_f64());
     }
-    pub fn switched(&self, switch_millis: Option<i64>, skew_millis: Option<i64>) {
-        let seconds = |millis: i64| Duration::from_millis(millis.unsigned_abs()).as_secs_f64();
-        if let Some(millis) = switch_millis {
-            self.switch.observe(seconds(millis));
-        }
-        if let Some(millis) = skew_millis {
-            self.skew.observe(seconds(millis));
+    pub fn switched(&self, switch: &SwitchStatus, is_back: bool) {
+        let whole = if is_back {
+            &self.rollback
+        } else {
+            &self.switch
+        };
+        for (histogram, millis) in [
+            (whole, switch.switch_millis),
+            (&self.skew, switch.skew_millis),
+            (&self.verify, switch.verify_millis),
+        ] {
+            if let Some(millis) = millis {
+                histogram.observe(Duration::from_millis(millis.unsigned_abs()).as_secs_f64());
+            }
         }
     }
 
     /// All metrics as OpenMetrics text.
     pub fn text(&self, memory: &Memory) -> String {
         self.phases.clear();
-        for (value, count) in memory.phases() {
-            self.phases.get_or_create(&Word { value }).set(count);
+        for (phase, count) in memory.phases() {
+            self.phases.get_or_create(&InPhase { phase }).set(count);
         }
         let mut text = String::new();
         let registry = self
@@ -172,5 +199,41 @@ impl Metrics {
             text.clear();
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use changeover_crds::Phase;
+
+    use super::*;
+
+    const DOCS: &str = include_str!("../../../docs/metrics.md");
+
+    #[test]
+    fn every_metric_is_documented_as_it_is() {
+        let (metrics, memory) = (Metrics::new(), Memory::default());
+        metrics.request("create", "Service");
+        metrics.refused("create", "conflict");
+        metrics.asked("smoke", &Ok(Finding::Fine));
+        metrics.ended("Live");
+        memory.note("uid", |notes| notes.phase = Some(Phase::Live));
+        let text = metrics.text(&memory);
+        let help = text.lines().filter_map(|l| l.strip_prefix("# HELP "));
+        let mut count = 0;
+        for (name, meaning) in help.filter_map(|l| l.split_once(' ')) {
+            let meaning = meaning.trim_end_matches('.');
+            let is_it = |l: &&str| l.starts_with(&format!("| `{name}` |")) && l.contains(meaning);
+            assert!(
+                DOCS.lines().any(|l| is_it(&l)),
+                "docs/metrics.md: {name}: {meaning}"
+            );
+            count += 1;
+        }
+        let documented = DOCS
+            .lines()
+            .filter(|l| l.starts_with("| `changeover_"))
+            .count();
+        assert_eq!(count, documented);
     }
 }

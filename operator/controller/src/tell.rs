@@ -1,6 +1,6 @@
 //! Tells people: Events, and the figures of a status that was just written.
 
-use changeover_crds::{ExchangeRelease, ExchangeReleaseStatus};
+use changeover_crds::{ExchangeRelease, ExchangeReleaseStatus, Phase};
 use changeover_engine::Notice;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
@@ -20,7 +20,7 @@ pub fn events(ctx: &Context, release: &ExchangeRelease, notices: &[Notice]) {
     let namespace = release.namespace().unwrap_or_default();
     let api: Api<Event> = Api::namespaced(ctx.client.clone(), &namespace);
     for notice in notices {
-        let (reason, note) = (notice.reason, &notice.note);
+        let (reason, note) = (notice.news.reason(), &notice.note);
         tracing::info!(
             release = release.name_any(),
             namespace,
@@ -38,6 +38,7 @@ pub fn events(ctx: &Context, release: &ExchangeRelease, notices: &[Notice]) {
 }
 
 fn event(ctx: &Context, release: &ExchangeRelease, notice: &Notice) -> Event {
+    let reason = notice.news.reason().to_owned();
     let mut note = notice.note.clone();
     while note.len() > NOTE_LIMIT {
         note.pop();
@@ -48,14 +49,14 @@ fn event(ctx: &Context, release: &ExchangeRelease, notice: &Notice) -> Event {
             namespace: release.namespace(),
             ..ObjectMeta::default()
         },
-        action: Some(notice.reason.to_owned()),
+        action: Some(reason.clone()),
         event_time: Some(MicroTime(jiff::Timestamp::now())),
         note: Some(note),
-        reason: Some(notice.reason.to_owned()),
+        reason: Some(reason),
         regarding: Some(release.object_ref(&())),
         reporting_controller: Some("changeover.dev/operator".to_owned()),
         reporting_instance: Some(ctx.instance.clone()),
-        type_: Some(if notice.warning { "Warning" } else { "Normal" }.to_owned()),
+        type_: Some(notice.news.kind().to_owned()),
         ..Event::default()
     }
 }
@@ -74,7 +75,8 @@ pub fn figures(ctx: &Context, old: Option<&ExchangeReleaseStatus>, new: &Exchang
         .as_ref()
         .filter(|_| finished(new) > old.and_then(finished))
     {
-        metrics.switched(switch.switch_millis, switch.skew_millis);
+        let is_back = matches!(new.phase, Some(Phase::RolledBack | Phase::Live));
+        metrics.switched(switch, is_back);
     }
     let newest = new.history.first();
     if newest != old.and_then(|o| o.history.first())

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::machine::{Move, Turn};
+use crate::news::News;
 use crate::phase;
 
 /// What is asked for now, and was not seen to yet.
@@ -102,7 +103,7 @@ fn rollback(turn: &mut Turn<'_>) -> Move {
 }
 
 fn nothing(turn: &mut Turn<'_>, what: &str) -> Move {
-    turn.tell(true, "NothingToDo", what.to_owned());
+    turn.tell(News::NothingToDo, what.to_owned());
     Move::Changed
 }
 
@@ -112,7 +113,7 @@ fn pause(turn: &mut Turn<'_>) {
     match (turn.asked.pause, began) {
         (true, None) => {
             turn.next.paused_since = Some(MicroTime(turn.now));
-            turn.tell(false, "Paused", "no forward step is taken".to_owned());
+            turn.tell(News::Paused, "no forward step is taken".to_owned());
         }
         (false, Some(_)) => {
             let still = turn.stood_still();
@@ -124,7 +125,7 @@ fn pause(turn: &mut Turn<'_>) {
             };
             later(&mut turn.next.phase_since);
             later(&mut turn.next.warm_until);
-            turn.tell(false, "Resumed", "forward steps are taken again".to_owned());
+            turn.tell(News::Resumed, "forward steps are taken again".to_owned());
         }
         _ => {}
     }
@@ -142,7 +143,7 @@ fn promote(turn: &mut Turn<'_>) {
     let candidate = turn.next.candidate.as_ref().filter(|_| before_switch);
     if candidate.is_none_or(|c| c.revision != revision) {
         let note = format!("promote: {revision} does not wait to go live");
-        return turn.tell(true, "NothingToDo", note);
+        return turn.tell(News::NothingToDo, note);
     }
     let by = turn.world.release().annotations().get(names::PROMOTE_BY);
     let approver = if turn.world.obs.approvers_verified {
@@ -160,5 +161,5 @@ fn promote(turn: &mut Turn<'_>) {
         approver: approver.to_owned(),
         at: MicroTime(turn.now),
     });
-    turn.tell(false, "Approved", note);
+    turn.tell(News::Approved, note);
 }

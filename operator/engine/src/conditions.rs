@@ -42,10 +42,9 @@ pub(crate) fn build(
         .switch
         .as_ref()
         .is_some_and(|s| s.finished_at.is_some());
-    let drained = next
-        .drain
-        .as_ref()
-        .is_some_and(|d| d.ended_by.is_some_and(|by| by != DrainEnd::TakenBack));
+    let drain_end = next.drain.as_ref().and_then(|d| d.ended_by);
+    let drained = drain_end.is_some_and(|by| by != DrainEnd::TakenBack);
+    let drain_end = drain_end.map_or("NotDrained".to_owned(), |by| format!("Drain{by:?}"));
     let all = [
         ("Ready", ready, reason.as_str(), why.message.as_str()),
         ("Reconciling", moving, reason.as_str(), why.message.as_str()),
@@ -69,12 +68,7 @@ pub(crate) fn build(
             },
             "",
         ),
-        (
-            "Drained",
-            drained,
-            if drained { "DrainEnded" } else { "NotDrained" },
-            "",
-        ),
+        ("Drained", drained, drain_end.as_str(), ""),
         (
             "Switched",
             switched,

@@ -2,6 +2,7 @@ use changeover_crds::{Colour, ExchangeReleaseStatus, names};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::news::News;
 use crate::question::Question;
 
 /// What to do next, and what to tell people once it is done.
@@ -29,10 +30,8 @@ pub enum Step {
 /// An Event for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Whether this is bad news.
-    pub warning: bool,
-    /// A stable word.
-    pub reason: &'static str,
+    /// Its reason.
+    pub news: News,
     /// What happened.
     pub note: String,
 }

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::machine::{Turn, after};
+use crate::news::News;
 use crate::question::{AdminCall, AdminTarget, Ask, Clients, Finding, Question, QuestionKey};
 use crate::world::World;
 
@@ -35,7 +36,7 @@ pub(crate) fn end(turn: &mut Turn<'_>, by: DrainEnd) {
         drain.ended_at = Some(MicroTime(turn.now));
         drain.ended_by = Some(by);
         let note = format!("the drain of {} ended: {by:?}", drain.colour);
-        turn.tell(false, "Drained", note);
+        turn.tell(News::Drained, note);
     }
 }
 

@@ -60,6 +60,7 @@ pub(crate) fn open(turn: &mut Turn<'_>, to: &ColourStatus, from: Option<&ColourS
         finished_at: None,
         switch_millis: None,
         skew_millis: None,
+        verify_millis: None,
         services: services.iter().map(entry).collect(),
     });
 }
@@ -76,14 +77,13 @@ pub(crate) fn close(turn: &mut Turn<'_>) {
         .filter_map(|flips| flips.iter().find(|(epoch, _)| *epoch == journal.epoch))
         .map(|(_, at)| at.as_microsecond())
         .collect();
-    // Only a process that saw every answer can tell the gap.
+    // Only a process that saw every answer can tell these.
     let complete = answered.len() == journal.services.len();
-    let gap = answered
-        .iter()
-        .max()
-        .zip(answered.iter().min())
-        .map(|(last, first)| last - first);
-    journal.skew_millis = gap.filter(|_| complete).map(|micros| (micros + 500) / 1000);
+    let ends = answered.iter().min().zip(answered.iter().max());
+    let ends = ends.filter(|_| complete);
+    let millis = |micros: i64| (micros + 500) / 1000;
+    journal.skew_millis = ends.map(|(first, last)| millis(last - first));
+    journal.verify_millis = ends.map(|(_, last)| millis(now.as_microsecond() - last));
     journal.switch_millis = Some(now.as_millisecond() - journal.started_at.0.as_millisecond());
     journal.finished_at = Some(MicroTime(now));
 }

@@ -23,6 +23,7 @@ mod jsonpath;
 mod judge;
 mod live;
 mod machine;
+mod news;
 mod observation;
 mod phase;
 mod quantity;
@@ -36,6 +37,7 @@ mod world;
 pub use decision::{Child, Decision, Kind, Notice, Request, Step, Target};
 pub use judge::{Answer, judge};
 pub use machine::decide;
+pub use news::News;
 pub use observation::{FLIPS, Failure, Observation};
 pub use question::{
     AdminCall, AdminTarget, Ask, Clients, Finding, JourneyRun, ProbeTarget, Question, QuestionKey,

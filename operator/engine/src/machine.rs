@@ -11,6 +11,7 @@ use crate::decision::{Decision, Notice, Request, Step};
 use crate::explain;
 use crate::flip::address;
 use crate::invalid::invalid;
+use crate::news::News;
 use crate::observation::Observation;
 use crate::phase;
 use crate::question::Question;
@@ -109,12 +110,8 @@ impl<'a> Turn<'a> {
         stored.map_or_else(|| Plan::of(self.spec), |stored| stored.plan)
     }
 
-    pub(crate) fn tell(&mut self, warning: bool, reason: &'static str, note: String) {
-        self.notices.push(Notice {
-            warning,
-            reason,
-            note,
-        });
+    pub(crate) fn tell(&mut self, news: News, note: String) {
+        self.notices.push(Notice { news, note });
     }
 
     /// Says what is waited for.
@@ -185,8 +182,7 @@ impl<'a> Turn<'a> {
         if let Some(candidate) = self.next.candidate.clone() {
             self.remember(&candidate, Outcome::Rejected);
             self.tell(
-                true,
-                "Rejected",
+                News::Rejected,
                 format!("{} rejected: {message}", candidate.version),
             );
         }

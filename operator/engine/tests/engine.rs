@@ -3,7 +3,8 @@
 //! `model/` is the API, the cluster beside it, the shell, and the checker of the invariants;
 //! `scenarios/` are stories that people understand; `faults` runs each of them under every fault;
 //! `schedules` makes up stories of its own; `seeded` puts bugs in to see that the checker sees them;
-//! `drawing` compares README's state machine with the transitions that were seen.
+//! `drawing` compares README's state machine with the transitions that were seen, `documented` docs/events.md
+//! with what was told.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +18,7 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+mod documented;
 mod drawing;
 mod faults;
 mod model;

@@ -103,6 +103,19 @@ pub fn examples() -> PathBuf {
     root().join("docs/examples")
 }
 
+/// What the chart of an exchange makes of the values of an environment.
+///
+/// # Errors
+/// When helm refuses them; with what it said.
+pub fn rendered(values: &str) -> Result<Vec<u8>> {
+    let chart = root().join("charts/exchange");
+    let mut helm = cluster()?.on_machine("helm");
+    helm.args(["template", "exchange"]).arg(&chart);
+    helm.args(["--namespace=default", "--kube-version=1.36.3", "--values"]);
+    helm.arg(chart.join(values));
+    Ok(run(helm, b"")?.into_bytes())
+}
+
 /// The top of the checkout.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

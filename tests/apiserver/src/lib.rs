@@ -11,7 +11,7 @@ mod sandbox;
 mod state;
 mod wait;
 
-pub use environment::{cluster, examples, test_client};
+pub use environment::{cluster, examples, rendered, test_client};
 pub use kubelet::Kubelet;
 pub use operator::Operator;
 pub use release::{NAME, SERVICES, exchange, with_tag};

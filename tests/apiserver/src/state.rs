@@ -169,6 +169,8 @@ impl Sandbox {
             self.await_object(&name, "a counted PodDisruptionBudget", is_counted)
                 .await?;
         }
+        self.await_release("a drain that is over", is_drained)
+            .await?;
         Children::of(self).await
     }
 
@@ -222,4 +224,9 @@ fn is_counted(budget: &PodDisruptionBudget) -> bool {
             && status.current_healthy == Some(2)
             && status.expected_pods == Some(2)
     })
+}
+
+fn is_drained(release: &ExchangeRelease) -> bool {
+    let drain = release.status.as_ref().and_then(|s| s.drain.as_ref());
+    drain.is_none_or(|drain| drain.ended_at.is_some())
 }

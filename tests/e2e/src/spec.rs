@@ -20,8 +20,8 @@ impl Spec {
         let mut spec = Self::example("exchange.yaml")?;
         spec.set("/spec/version", json!(version))?;
         spec.set("/spec/rollbackWindow", json!("5s"))?;
-        spec.add("/spec/verification", "bake", json!("3s"))?;
-        spec.add("/spec", "drain", json!({"quiet": "2s", "deadline": "15s"}))?;
+        spec.set("/spec/verification/bake", json!("3s"))?;
+        spec.set("/spec/drain", json!({"quiet": "2s", "deadline": "15s"}))?;
         for service in spec.services()? {
             let name = service["name"].as_str().unwrap_or_default().to_owned();
             service["image"] = json!(format!("localhost/exchange-{name}:{version}"));
@@ -77,13 +77,6 @@ impl Spec {
             .pointer_mut(place)
             .with_context(|| format!("the example has no {place}"))?;
         *slot = value;
-        Ok(())
-    }
-
-    fn add(&mut self, place: &str, field: &str, value: Value) -> Result<()> {
-        let object = self.0.pointer_mut(place).and_then(Value::as_object_mut);
-        let object = object.with_context(|| format!("the example has no {place}"))?;
-        object.insert(field.to_owned(), value);
         Ok(())
     }
 

@@ -34,7 +34,7 @@ pub async fn call(http: &Http, target: &AdminTarget) -> Result<Finding, String> 
         headers: if body.is_some() { &headers } else { &[] },
         body: body.as_deref(),
     };
-    let reply = http.send(&call, limit).await?;
+    let reply = http.send(&call, limit).await.map_err(|none| none.why)?;
     match (reply.status, &target.call) {
         (404 | 405, _) => Ok(Finding::Unknown),
         (200..=299, AdminCall::Drain { .. }) => {

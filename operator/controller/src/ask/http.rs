@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use changeover_engine::journey::Reply;
+use changeover_engine::journey::{NoReply, Reply};
 use reqwest::{Client, Method, Url, redirect};
 
 /// Most of an answer's body that is read.
@@ -44,33 +44,41 @@ impl Http {
     ///
     /// # Errors
     /// Says why no answer came.
-    pub async fn send(&self, call: &Call<'_>, limit: Duration) -> Result<Reply, String> {
+    pub async fn send(&self, call: &Call<'_>, limit: Duration) -> Result<Reply, NoReply> {
         match tokio::time::timeout(limit, self.exchange(call)).await {
             Ok(answer) => answer,
-            Err(_) => Err(format!("no answer within {limit:?}")),
+            Err(_) => Err(lost(format!("no answer within {limit:?}"))),
         }
     }
 
-    async fn exchange(&self, call: &Call<'_>) -> Result<Reply, String> {
+    async fn exchange(&self, call: &Call<'_>) -> Result<Reply, NoReply> {
         let method = Method::from_bytes(call.method.as_bytes())
-            .map_err(|_| format!("{} is no method", call.method))?;
-        let mut request = self.0.request(method, url(call)?);
+            .map_err(|_| lost(format!("{} is no method", call.method)))?;
+        let mut request = self.0.request(method, url(call).map_err(lost)?);
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
         if let Some(body) = call.body {
             request = request.body(body.to_owned());
         }
-        let mut response = request.send().await.map_err(|error| cause(&error))?;
+        let mut response = request.send().await.map_err(|error| NoReply {
+            why: cause(&error),
+            is_unsent: error.is_connect(),
+        })?;
         let headers = response.headers().iter();
         let headers =
             headers.filter_map(|(k, v)| Some((k.to_string(), v.to_str().ok()?.to_owned())));
         let headers = headers.collect();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| cause(&error))? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| lost(cause(&error)))?
+        {
             body.extend_from_slice(&chunk);
             if body.len() > BODY_LIMIT {
-                return Err(format!("the body is longer than {BODY_LIMIT} bytes"));
+                let why = format!("the body is longer than {BODY_LIMIT} bytes");
+                return Err(lost(why));
             }
         }
         Ok(Reply {
@@ -78,6 +86,14 @@ impl Http {
             headers,
             body,
         })
+    }
+}
+
+/// The service may have seen the request.
+fn lost(why: String) -> NoReply {
+    NoReply {
+        why,
+        is_unsent: false,
     }
 }
 

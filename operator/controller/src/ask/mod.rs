@@ -110,7 +110,10 @@ async fn smoke(http: &Http, target: &ProbeTarget) -> Result<(), String> {
         headers: &[],
         body: None,
     };
-    let reply = http.send(&call, probe.timeout.into()).await?;
+    let reply = http
+        .send(&call, probe.timeout.into())
+        .await
+        .map_err(|none| none.why)?;
     let answer = Answer {
         status: reply.status,
         body: reply.body,

@@ -72,6 +72,15 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
+/// Why nothing came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoReply {
+    /// In plain words.
+    pub why: String,
+    /// There was no connection to send anything on, so the service saw nothing.
+    pub is_unsent: bool,
+}
+
 /// One run of a journey.
 pub struct Walk {
     run: JourneyRun,
@@ -118,17 +127,24 @@ impl Walk {
     }
 
     /// Takes what came back for the request sent last, or why nothing did.
-    pub fn answered(&mut self, answer: Result<Reply, String>, now: Duration) {
+    pub fn answered(&mut self, answer: Result<Reply, NoReply>, now: Duration) {
         let Some(step) = self.run.journey.steps.get(self.step) else {
             return;
         };
+        let mut patience = step.eventually.map(Duration::from).unwrap_or_default();
         let judged = match answer {
             Ok(reply) => expect::judge(step, &reply, &self.values)
                 .map_err(|Unmet(what)| format!("expected {what}; got {}", expect::came(&reply))),
-            Err(why) => Err(why),
+            Err(NoReply { why, is_unsent }) => {
+                // Each node's kube-proxy learns of endpoints after the API server has them, and refuses
+                // connections until then. What was never sent is not done twice.
+                if is_unsent {
+                    patience = patience.max(step.timeout.into());
+                }
+                Err(why)
+            }
         };
         let since = self.since.unwrap_or(now);
-        let patience = step.eventually.map(Duration::from).unwrap_or_default();
         match judged {
             Ok(captured) => {
                 self.values.extend(captured);

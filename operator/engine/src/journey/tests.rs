@@ -3,7 +3,7 @@ use std::time::Duration;
 use changeover_crds::Journey;
 use serde_json::{Value, from_value, json};
 
-use super::{Next, Outgoing, Reply, Walk};
+use super::{Next, NoReply, Outgoing, Reply, Walk};
 use crate::question::JourneyRun;
 
 const SEED: [u8; 16] = [7; 16];
@@ -24,12 +24,17 @@ fn walk_from(steps: Value, seed: [u8; 16]) -> Walk {
     Walk::new(run, seed)
 }
 
-fn reply(status: u16, body: &Value) -> Result<Reply, String> {
+fn reply(status: u16, body: &Value) -> Result<Reply, NoReply> {
     Ok(Reply {
         status,
         headers: vec![("x-exchange-colour".to_owned(), "green".to_owned())],
         body: body.to_string().into_bytes(),
     })
+}
+
+fn no_reply(why: &str, is_unsent: bool) -> Result<Reply, NoReply> {
+    let why = why.to_owned();
+    Err(NoReply { why, is_unsent })
 }
 
 fn at(millis: u64) -> Duration {
@@ -51,7 +56,7 @@ fn failed(walk: &mut Walk) -> String {
 }
 
 /// What a step with this expectation makes of an answer.
-fn verdict(step: Value, answer: Result<Reply, String>) -> Option<String> {
+fn verdict(step: Value, answer: Result<Reply, NoReply>) -> Option<String> {
     let mut step = step;
     step["service"] = "user".into();
     step["path"] = "/v1/users/{{ random }}".into();
@@ -169,8 +174,8 @@ fn a_failure_names_step_and_expectation_and_tells_no_value() {
         why.contains("expected a JSON body; got status 200") && !why.contains("secret"),
         "{why}"
     );
-    let why = verdict(json!({}), Err("connection refused".to_owned())).unwrap();
-    assert!(why.ends_with("): connection refused"), "{why}");
+    let why = verdict(json!({}), no_reply("connection reset", false)).unwrap();
+    assert!(why.ends_with("): connection reset"), "{why}");
 }
 
 #[test]
@@ -205,7 +210,7 @@ fn a_step_is_repeated_until_it_is_as_expected() {
     walk.answered(reply(200, &json!({"kind": "none"})), at(100));
     assert!(matches!(walk.next(at(100)), Next::Wait(until) if until == at(600)));
     sent(&mut walk, at(600));
-    walk.answered(Err("connection refused".to_owned()), at(650));
+    walk.answered(no_reply("connection reset", false), at(650));
     sent(&mut walk, at(1150));
     walk.answered(reply(200, &json!({"kind": "fill"})), at(1200));
     assert!(matches!(walk.next(at(1200)), Next::Passed));
@@ -218,6 +223,28 @@ fn a_step_is_repeated_until_it_is_as_expected() {
         why.contains("expected status 200; got status 500") && why.ends_with("for 2s"),
         "{why}"
     );
+}
+
+#[test]
+fn what_was_never_sent_is_tried_again_and_what_was_sent_is_not() {
+    let steps = json!([{"service": "user", "path": "/v1/users", "timeout": "2s"}]);
+    let mut refused = walk(steps.clone());
+    sent(&mut refused, at(0));
+    refused.answered(no_reply("connection refused", true), at(1));
+    assert!(matches!(refused.next(at(1)), Next::Wait(until) if until == at(501)));
+    sent(&mut refused, at(501));
+    refused.answered(reply(200, &json!({})), at(502));
+    assert!(matches!(refused.next(at(502)), Next::Passed));
+
+    let mut refused = walk(steps.clone());
+    sent(&mut refused, at(0));
+    refused.answered(no_reply("connection refused", true), at(1900));
+    assert!(failed(&mut refused).contains("connection refused, for 2s"));
+
+    let mut reset = walk(steps);
+    sent(&mut reset, at(0));
+    reset.answered(no_reply("connection reset", false), at(1));
+    assert!(failed(&mut reset).ends_with("connection reset"));
 }
 
 #[test]

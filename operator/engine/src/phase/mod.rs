@@ -14,6 +14,7 @@ mod verifying;
 use changeover_crds::{Colour, ColourStatus, DrainEnd, Outcome, Phase};
 
 use crate::machine::{Move, Turn};
+use crate::news::News;
 use crate::{drain, flip};
 
 /// Reasons a release can be rejected for, as conditions and status show them.
@@ -85,7 +86,7 @@ fn start(turn: &mut Turn<'_>) -> Move {
     turn.next.bake = None;
     turn.next.rejected = None;
     turn.say(None, note.clone());
-    turn.tell(false, "ReleaseStarted", note);
+    turn.tell(News::ReleaseStarted, note);
     turn.enter(Phase::Preparing);
     Move::Changed
 }
@@ -115,8 +116,7 @@ fn superseded(turn: &mut Turn<'_>) -> Option<Move> {
     }
     turn.remember(&candidate, Outcome::Superseded);
     turn.tell(
-        false,
-        "Superseded",
+        News::Superseded,
         format!("{} is given up for a newer spec", candidate.version),
     );
     turn.next.candidate = None;
@@ -155,8 +155,7 @@ pub(crate) fn go_back(turn: &mut Turn<'_>, reason: &'static str, why: &str) -> M
     drain::end(turn, DrainEnd::TakenBack);
     turn.next.bake = None;
     turn.tell(
-        true,
-        "RollingBack",
+        News::RollingBack,
         format!("{} goes back to {}: {why}", new.version, old.version),
     );
     flip::open(turn, &old, Some(&new));
@@ -173,7 +172,7 @@ fn nothing_to_go_back_to(turn: &mut Turn<'_>, why: &str) -> Move {
     turn.next.rejected = Some(turn.rejection(&live, "NothingToGoBackTo", why));
     turn.next.bake = None;
     turn.remember(&live, Outcome::Rejected);
-    turn.tell(true, "Rejected", format!("{} failed: {why}", live.version));
+    turn.tell(News::Rejected, format!("{} failed: {why}", live.version));
     turn.enter(Phase::Rejected);
     Move::Changed
 }

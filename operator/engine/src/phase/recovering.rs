@@ -4,6 +4,7 @@ use changeover_crds::{Colour, ColourStatus, Phase, ResourceExt, names};
 
 use crate::flip;
 use crate::machine::{Move, Turn};
+use crate::news::News;
 use crate::revision::StoredRevision;
 use crate::world::{half_of, label};
 
@@ -28,7 +29,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             live.version, live.colour
         ),
     );
-    turn.tell(true, "StatusRebuilt", turn.why.message.clone());
+    turn.tell(News::StatusRebuilt, turn.why.message.clone());
     flip::open(turn, &live, other.as_ref());
     if other.is_none() {
         flip::close(turn);

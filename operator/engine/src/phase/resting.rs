@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::baking;
 use crate::machine::{Move, Turn, after, soonest};
+use crate::news::News;
 use crate::{drain, explain, live, roles, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
@@ -58,7 +59,7 @@ pub(super) fn settle(turn: &mut Turn<'_>) -> Move {
     }
     let version = turn.next.live.as_ref().map(|l| l.version.clone());
     let note = format!("{} stays live", version.unwrap_or_default());
-    turn.tell(false, "Baked", note);
+    turn.tell(News::Baked, note);
     Move::Changed
 }
 
@@ -137,8 +138,7 @@ fn timer_ended(turn: &mut Turn<'_>) -> Move {
         turn.next.warm_until = None;
         turn.enter(Phase::Live);
         turn.tell(
-            false,
-            "Collected",
+            News::Collected,
             format!("the rollback window is over: {old} is collected"),
         );
     } else {

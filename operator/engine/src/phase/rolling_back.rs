@@ -4,6 +4,7 @@ use changeover_crds::{ColourStatus, Outcome, Phase};
 
 use crate::flip::{self, Progress};
 use crate::machine::{Move, Turn};
+use crate::news::News;
 use crate::world::half_of;
 use crate::{drain, upkeep};
 
@@ -132,11 +133,7 @@ fn done(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
     }
     turn.next.verdict = None;
     turn.next.approval = None;
-    turn.tell(
-        true,
-        "RolledBack",
-        format!("{} is live again", live.version),
-    );
+    turn.tell(News::RolledBack, format!("{} is live again", live.version));
     // A status that was rebuilt blames no revision: there is nothing to refuse.
     turn.enter(if turn.next.rejected.is_some() {
         Phase::RolledBack

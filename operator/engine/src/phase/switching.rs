@@ -6,6 +6,7 @@ use super::baking;
 use super::probing::{Probing, probing};
 use crate::flip::{self, Progress};
 use crate::machine::{Move, Turn};
+use crate::news::News;
 use crate::world::half_of;
 use crate::{drain, explain};
 
@@ -91,7 +92,7 @@ fn done(turn: &mut Turn<'_>, candidate: ColourStatus) -> Move {
     turn.remember(&candidate, Outcome::Live);
     let note = format!("{} is live on {}", candidate.version, candidate.colour);
     turn.say(None, note.clone());
-    turn.tell(false, "Switched", note);
+    turn.tell(News::Switched, note);
     turn.next.candidate = None;
     turn.next.warm = turn.next.live.replace(candidate.clone());
     if let Some((old, journal)) = turn.next.warm.clone().zip(turn.next.switch.clone()) {

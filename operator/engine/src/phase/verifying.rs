@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use super::journeying::{self, Journeying};
 use super::probing::{Probing, probing};
 use crate::machine::{Move, Turn};
+use crate::news::News;
 use crate::question::{Question, Through};
 use crate::revision::checks_of;
 use crate::world::all_of;
@@ -119,7 +120,7 @@ fn pass(
         candidate.version,
         pods.len()
     );
-    turn.tell(false, "Verified", note);
+    turn.tell(News::Verified, note);
     turn.next.verdict = Some(Verdict {
         revision: candidate.revision.clone(),
         pods,
@@ -128,7 +129,7 @@ fn pass(
     });
     if turn.spec.promotion.mode == PromotionMode::Manual && !super::is_approved(turn, candidate) {
         turn.enter(Phase::AwaitingApproval);
-        turn.tell(false, "AwaitingApproval", super::how_to_approve(candidate));
+        turn.tell(News::AwaitingApproval, super::how_to_approve(candidate));
         turn.say(None, super::how_to_approve(candidate));
         return Move::Changed;
     }

@@ -160,7 +160,7 @@ impl World {
             let words = decision
                 .notices
                 .iter()
-                .map(|n| (n.reason, n.note.clone().into()));
+                .map(|n| (n.news.reason(), n.note.clone().into()));
             self.events.extend(words);
         }
     }

@@ -44,6 +44,8 @@ pub struct World {
     pub left: BTreeMap<String, Timestamp>,
     pub events: Vec<(&'static str, Arc<str>)>,
     pub transitions: BTreeSet<(String, String)>,
+    /// Reasons of conditions, other than the phase's name, as they stood after each change of phase.
+    pub reasons: BTreeSet<String>,
     pub bug: Bug,
     /// Whether each pass first keeps what a stale read may show.
     pub keeps_past: bool,
@@ -72,6 +74,7 @@ impl World {
             left: BTreeMap::new(),
             events: Vec::new(),
             transitions: BTreeSet::new(),
+            reasons: BTreeSet::new(),
             bug: Bug::None,
             keeps_past: false,
             tape: None,
@@ -194,6 +197,8 @@ impl World {
         let pass = self.taped();
         let to = self.phase();
         if from != to {
+            let reasons = self.status().conditions.into_iter().map(|c| c.reason);
+            self.reasons.extend(reasons.filter(|reason| *reason != to));
             self.transitions.insert((from, to));
         }
         self.deliver(false);

@@ -5,6 +5,7 @@ mod children;
 mod crashes;
 mod ends;
 mod leaders;
+mod renderer;
 mod rest;
 
 use std::collections::BTreeSet;

@@ -43,7 +43,11 @@ async fn once_settled_nothing_is_written() -> Result<()> {
 }
 
 /// Changes the release in a way that means nothing, and waits until the operator has looked at it.
-async fn touch(sandbox: &Sandbox, operator: &Operator, token: &str) -> Result<ExchangeRelease> {
+pub(crate) async fn touch(
+    sandbox: &Sandbox,
+    operator: &Operator,
+    token: &str,
+) -> Result<ExchangeRelease> {
     let looked = operator.metric(RECONCILES, &[])?;
     let annotation =
         Patch::Merge(json!({"metadata": {"annotations": {"example.org/touched": token}}}));

@@ -1,5 +1,5 @@
 use anyhow::{Context, Result};
-use changeover_apiserver_tests::{Sandbox, examples, test_client};
+use changeover_apiserver_tests::{Sandbox, examples, rendered, test_client};
 use hyper::Request;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams};
@@ -97,6 +97,28 @@ async fn every_example_is_taken_and_comes_back_as_it_was_applied() -> Result<()>
         );
     }
     sandbox.finish().await
+}
+
+#[tokio::test]
+async fn the_chart_of_an_exchange_is_taken_in_every_environment() -> Result<()> {
+    let client = test_client().await?;
+    let example = std::fs::read_to_string(examples().join("exchange.yaml"))?;
+    let example: Value = serde_yaml_ng::from_str(&example)?;
+    for (environment, mode) in [
+        ("dev", "Automatic"),
+        ("test", "Automatic"),
+        ("production", "Manual"),
+    ] {
+        let manifest = rendered(&format!("values-{environment}.yaml"))?;
+        let manifest: Value = serde_yaml_ng::from_slice(&manifest)?;
+        let made = try_create(&client, &manifest).await?;
+        let made = made.map_err(anyhow::Error::msg).context(environment)?;
+        let at = |value: &Value, place: &str| value.pointer(place).cloned();
+        assert_eq!(at(&made, "/spec/promotion/mode"), Some(mode.into()));
+        let journeys = "/spec/verification/journeys";
+        assert_eq!(at(&manifest, journeys), at(&example, journeys));
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use changeover_crds::Phase;
 use changeover_e2e::{Hold, Load, Spec};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentStatus};
 use serde_json::json;
 
 use crate::common::{RELEASE, lab, version, with_first_release};
@@ -28,6 +29,13 @@ async fn old_pods_killed_at_the_switch_show_as_losses() {
         "--wait=false",
     ];
     stage.kubectl(&force).unwrap();
+    // Others take their place; until these are ready, clients of trade have nobody.
+    for count in [0, 2] {
+        let what = format!("{count} old pods of trade ready");
+        let ready = |d: &Deployment| d.status.as_ref().map_or(0, ready_replicas) == count;
+        let trade = stage.until_object("exchange-trade-blue", &what, ready);
+        trade.await.unwrap();
+    }
     hold.release();
     stage.release(&version("2.0.0")).await.unwrap();
     let report = load.finish().await.unwrap();
@@ -46,6 +54,10 @@ async fn calls_that_leave_their_colour_show_as_mixed_answers() {
     stage.settled("1.0.0").await.unwrap();
     let report = load.finish().await.unwrap();
     assert!(report.total.mixed > 0, "{:?}", report.total);
+}
+
+fn ready_replicas(status: &DeploymentStatus) -> i32 {
+    status.ready_replicas.unwrap_or_default()
 }
 
 /// A version whose trade asks the live Service of user instead of its own colour's.

@@ -7,6 +7,7 @@
     reason = "a test may panic"
 )]
 
+mod approval;
 mod broken_version;
 mod common;
 mod controls;
@@ -16,3 +17,4 @@ mod missing;
 mod outage;
 mod release;
 mod two_installs;
+mod way_back;

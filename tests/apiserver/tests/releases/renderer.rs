@@ -1,0 +1,82 @@
+//! An operator that would render otherwise takes over: nothing restarts, nothing is released, and what is
+//! made again is made as it was stored.
+
+use anyhow::{Context, Result};
+use changeover_apiserver_tests::{Children, NAME, Sandbox};
+use changeover_crds::{Colour, names};
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+
+use crate::rest::touch;
+use crate::with_first_release;
+
+/// What this operator's own renderer never writes.
+const MARK: &str = "RENDERED_BY";
+
+#[tokio::test]
+async fn a_changed_renderer_restarts_no_pod_and_starts_no_release() -> Result<()> {
+    let (sandbox, mut operator) = with_first_release().await?;
+    operator.terminate().await?;
+    render_otherwise(&sandbox).await?;
+    let before = sandbox.await_still(&[Colour::Blue]).await?;
+    let (pods, release) = (pods(&sandbox).await?, sandbox.release().await?);
+
+    let operator = sandbox.operator("newer")?;
+    touch(&sandbox, &operator, "look").await?;
+    assert_eq!(Children::of(&sandbox).await?, before);
+    assert_eq!(self::pods(&sandbox).await?, pods);
+    assert_eq!(sandbox.release().await?.status, release.status);
+
+    let name = names::coloured(NAME, "trade", Colour::Blue);
+    let deployments = sandbox.api::<Deployment>();
+    let old = deployments.get(&name).await?;
+    deployments
+        .delete(&name, &DeleteParams::background())
+        .await?;
+    let new = sandbox
+        .await_object::<Deployment>(&name, "a new one", |d| d.uid() != old.uid())
+        .await?;
+    assert!(serde_json::to_string(&new.spec)?.contains(MARK));
+    sandbox.finish().await
+}
+
+/// As if an operator with another renderer had made all of it.
+async fn render_otherwise(sandbox: &Sandbox) -> Result<()> {
+    let mark = json!({"name": MARK, "value": "another operator"});
+    let revisions = sandbox.api::<ControllerRevision>();
+    let listed = revisions.list(&ListParams::default()).await?.items;
+    let mut stored = listed.into_iter().next().context("nothing stored")?;
+    let data = &mut stored.data.as_mut().context("an empty revision")?.0;
+    let services = data.get_mut("services").and_then(Value::as_array_mut);
+    for service in services.context("no services")? {
+        let place = "/template/spec/containers/0/env";
+        let env = service.pointer_mut(place).and_then(Value::as_array_mut);
+        env.context("no environment")?.push(mark.clone());
+    }
+    // What a ControllerRevision holds cannot be changed.
+    let name = stored.name_any();
+    revisions.delete(&name, &DeleteParams::default()).await?;
+    stored.metadata.resource_version = None;
+    stored.metadata.uid = None;
+    revisions.create(&PostParams::default(), &stored).await?;
+
+    let deployments = sandbox.api::<Deployment>();
+    for deployment in deployments.list(&ListParams::default()).await?.items {
+        let add = json!([
+            {"op": "add", "path": "/spec/template/spec/containers/0/env/-", "value": mark},
+        ]);
+        let add = Patch::Json::<Deployment>(serde_json::from_value(add)?);
+        deployments
+            .patch(&deployment.name_any(), &PatchParams::default(), &add)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn pods(sandbox: &Sandbox) -> Result<Vec<Option<String>>> {
+    let pods = sandbox.api::<Pod>().list(&ListParams::default()).await?;
+    Ok(pods.items.iter().map(ResourceExt::uid).collect())
+}
