@@ -6,6 +6,7 @@
 mod environment;
 mod kubelet;
 mod operator;
+mod proxy;
 mod release;
 mod sandbox;
 mod state;
@@ -14,6 +15,7 @@ mod wait;
 pub use environment::{cluster, examples, rendered, test_client};
 pub use kubelet::Kubelet;
 pub use operator::Operator;
+pub use proxy::{Proxy, Spoil, Watches};
 pub use release::{NAME, SERVICES, exchange, with_tag};
 pub use sandbox::Sandbox;
 pub use state::{Children, message, phase_is, selected};

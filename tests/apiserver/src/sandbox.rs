@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use changeover_crds::{ExchangeRelease, Phase};
 use k8s_openapi::api::core::v1::{Namespace, Node};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::config::Kubeconfig;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client, Resource};
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 use crate::environment::{answers, cluster, logs, test_client};
 use crate::kubelet::Kubelet;
 use crate::operator::{Operator, grant};
+use crate::proxy::Proxy;
 use crate::release::{NAME, live_version};
 use crate::state::phase_is;
 
@@ -68,6 +70,34 @@ impl Sandbox {
     pub fn operator(&self, pod: &str) -> Result<Operator> {
         let log = self.logs.join(format!("{pod}.log"));
         Operator::start(&self.namespace, pod, &self.logs.join("kubeconfig"), &log)
+    }
+
+    /// A proxy in front of the API server.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn proxy(&self) -> Result<Proxy> {
+        Proxy::start(cluster()?).await
+    }
+
+    /// Starts an operator that takes the proxy for the API server.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn operator_through(&self, proxy: &Proxy, pod: &str) -> Result<Operator> {
+        let mut config = Kubeconfig::read_from(self.logs.join("kubeconfig"))?;
+        for cluster in config
+            .clusters
+            .iter_mut()
+            .filter_map(|c| c.cluster.as_mut())
+        {
+            cluster.server = Some(proxy.url());
+            cluster.certificate_authority_data = None;
+        }
+        let kubeconfig = self.logs.join("kubeconfig-of-the-proxy");
+        std::fs::write(&kubeconfig, serde_yaml_ng::to_string(&config)?)?;
+        let log = self.logs.join(format!("{pod}.log"));
+        Operator::start(&self.namespace, pod, &kubeconfig, &log)
     }
 
     /// Objects of one kind in this namespace.

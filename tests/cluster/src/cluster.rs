@@ -4,12 +4,14 @@ mod startup;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
+use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -138,6 +140,22 @@ impl Cluster {
         let mut command = Command::new(program);
         self.environment(&mut command, &self.kubeconfig);
         command
+    }
+
+    /// Listens on a free port of the cluster's loopback, for what runs in its network.
+    ///
+    /// # Errors
+    /// If this process may not enter the network.
+    pub fn listen(&self) -> Result<TcpListener> {
+        let network = File::open(self.inside.network())?;
+        // A socket stays in the network it was made in; only this thread enters it.
+        let made = std::thread::spawn(move || -> Result<TcpListener> {
+            setns(network, CloneFlags::CLONE_NEWNET)?;
+            Ok(TcpListener::bind("127.0.0.1:0")?)
+        });
+        let made = made.join();
+        made.map_err(|_| anyhow!("the thread that listens panicked"))?
+            .context("cannot listen in the cluster's network")
     }
 
     /// A command in the cluster's network: it reaches pods, Services and the

@@ -23,6 +23,11 @@ impl Inside {
         Self { init }
     }
 
+    /// The file that stands for the cluster's network namespace.
+    pub fn network(self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/ns/net", self.init))
+    }
+
     /// A command in the cluster's network namespace, with the machine's own
     /// files and processes in sight.
     pub fn in_network(self) -> Command {

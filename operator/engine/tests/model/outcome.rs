@@ -8,7 +8,7 @@ use super::cluster::is_ready;
 use super::world::World;
 
 /// Fields that hold an identity, a version or a time.
-const PASSING: [&str; 20] = [
+const PASSING: [&str; 21] = [
     "deletionTimestamp",
     "uid",
     "resourceVersion",
@@ -26,6 +26,7 @@ const PASSING: [&str; 20] = [
     "endedBy",
     "switchMillis",
     "skewMillis",
+    "verifyMillis",
     "at",
     "lastTransitionTime",
     "message",

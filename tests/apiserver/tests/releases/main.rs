@@ -4,6 +4,7 @@ mod addresses;
 mod children;
 mod crashes;
 mod ends;
+mod faults;
 mod leaders;
 mod renderer;
 mod rest;

@@ -1,0 +1,129 @@
+//! A proxy between the operator and the API server spoils one write of a release after the other; the end
+//! is the same each time. `APISERVER_FAULTS=all` takes every write, else every fourth.
+
+use anyhow::{Context, Result, ensure};
+use changeover_apiserver_tests::{Children, Operator, Proxy, Sandbox, Spoil, Watches, exchange};
+use changeover_crds::{Colour, Phase};
+
+use crate::{assert_served_by, coloured, status};
+
+/// A release writes more often than this: else the sweep has missed it.
+const LEAST_WRITES: usize = 20;
+
+#[tokio::test]
+async fn a_crash_before_any_write_changes_nothing() -> Result<()> {
+    sweep(&[Spoil::CrashBefore]).await
+}
+
+#[tokio::test]
+async fn a_crash_after_any_write_changes_nothing() -> Result<()> {
+    sweep(&[Spoil::CrashAfter]).await
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_any_write_changes_nothing() -> Result<()> {
+    sweep(&[Spoil::LoseAnswer]).await
+}
+
+#[tokio::test]
+async fn a_refusal_of_any_write_changes_nothing() -> Result<()> {
+    sweep(&[409, 429, 500, 503].map(Spoil::Refuse)).await
+}
+
+#[tokio::test]
+async fn watches_that_end_or_are_gone_are_begun_again() -> Result<()> {
+    for how in [Watches::End, Watches::Gone, Watches::GoneEvent] {
+        let sandbox = Sandbox::new().await?;
+        let proxy = sandbox.proxy().await?;
+        proxy.spoil_watches(how);
+        let _operator = sandbox.operator_through(&proxy, "one")?;
+        sandbox.apply(&exchange("1.0.0")).await?;
+        sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+        sandbox.apply(&exchange("2.0.0")).await?;
+        assert_released(&sandbox, "2.0.0", "1.0.0").await?;
+        // Seven kinds of objects are watched.
+        assert!(proxy.spoiled() >= 7, "{how:?}: {proxy:?}");
+        sandbox.finish().await?;
+    }
+    Ok(())
+}
+
+/// Releases again and again; each time a later write is spoiled, until there is none so late.
+async fn sweep(spoils: &[Spoil]) -> Result<()> {
+    let every = std::env::var("APISERVER_FAULTS").is_ok_and(|faults| faults == "all");
+    let sandbox = Sandbox::new().await?;
+    let proxy = sandbox.proxy().await?;
+    let mut operator = sandbox.operator_through(&proxy, "one")?;
+    sandbox.apply(&exchange("1.0.0")).await?;
+    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+    let mut before = "1.0.0".to_owned();
+    for (write, spoil) in (1..)
+        .step_by(if every { 1 } else { 4 })
+        .zip(spoils.iter().cycle())
+    {
+        let version = format!("2.0.{write}");
+        let what = || format!("{spoil:?} at write {write}");
+        operator = release(&sandbox, &proxy, operator, &version, write, *spoil)
+            .await
+            .with_context(what)?;
+        assert_released(&sandbox, &version, &before)
+            .await
+            .with_context(what)?;
+        before = version;
+        if proxy.spoiled() == 0 {
+            ensure!(write > LEAST_WRITES, "only {write} writes");
+            return sandbox.finish().await;
+        }
+    }
+    Ok(())
+}
+
+/// Starts a release; an operator that is to crash is killed, and its successor is given back.
+async fn release(
+    sandbox: &Sandbox,
+    proxy: &Proxy,
+    operator: Operator,
+    version: &str,
+    write: usize,
+    spoil: Spoil,
+) -> Result<Operator> {
+    proxy.spoil_write(write, spoil);
+    sandbox.apply(&exchange(version)).await?;
+    tokio::select! {
+        () = proxy.crashed() => {
+            operator.kill()?;
+            proxy.pass_all();
+            // With the same name, it need not wait for the lease to run out.
+            sandbox.operator_through(proxy, "one")
+        }
+        done = sandbox.await_phase(Phase::Warm, Some(version)) => done.map(|_| operator),
+    }
+}
+
+async fn assert_released(sandbox: &Sandbox, version: &str, before: &str) -> Result<()> {
+    let release = sandbox.await_phase(Phase::Warm, Some(version)).await?;
+    let status = status(&release)?;
+    let live = status.live.as_ref().context("nothing live")?;
+    let warm = status.warm.as_ref().context("nothing warm")?;
+    assert_eq!(
+        (live.colour, warm.version.as_str()),
+        (warm.colour.other(), before)
+    );
+    assert!(status.candidate.is_none() && status.rejected.is_none());
+    assert_served_by(sandbox, live.colour).await?;
+    let told: Vec<&str> = status.history.iter().map(|h| h.version.as_str()).collect();
+    assert_eq!(
+        told.iter().filter(|v| **v == version).count(),
+        1,
+        "it ended once: {told:?}"
+    );
+    let all = coloured(&Colour::ALL);
+    let whole = |children: &Children| {
+        ["Deployment", "PodDisruptionBudget"]
+            .iter()
+            .all(|kind| children.names(kind) == all)
+            && children.names("ControllerRevision").len() == 2
+            && children.names("ConfigMap").len() == 4
+    };
+    sandbox.await_children("two whole colours", whole).await
+}
