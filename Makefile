@@ -41,6 +41,11 @@ test-cluster: build ## The product as users see it: real pods, real traffic
 	$(BIN)/changeover-cluster up --name changeover-test && \
 	CHANGEOVER_CLUSTER=changeover-test cargo test --release --locked --workspace --test cluster -- --test-threads=1 --nocapture
 
+.PHONY: bench
+bench: build ## Speed of the switch, and what the operator takes (figures, no test)
+	trap '$(BIN)/changeover-cluster down --name changeover-api; $(BIN)/changeover-cluster down --name changeover-bench' EXIT; \
+	$(BIN)/changeover-bench
+
 .PHONY: lint
 lint: build ## Format, clippy, dependencies, drift of generated files, charts
 	cargo fmt --all --check

@@ -8,8 +8,10 @@ use crate::question::{AdminCall, Question, QuestionKey};
 use crate::world::is_ready;
 use changeover_crds::ResourceExt;
 
-/// Pause between two attempts to tell a pod.
+/// Pause after a first attempt to tell a pod that failed. Each later one is twice as long, up to [`DOUBLINGS`]
+/// times: a broken admin port must not keep the operator from other releases.
 const PAUSE: SignedDuration = SignedDuration::from_secs(5);
+const DOUBLINGS: u8 = 6;
 
 /// Tells every pod that runs, once per flip; when to try again where it could not be told.
 pub(crate) fn tell(turn: &Turn<'_>) -> (Vec<Question>, Option<Timestamp>) {
@@ -42,12 +44,18 @@ pub(crate) fn tell(turn: &Turn<'_>) -> (Vec<Question>, Option<Timestamp>) {
             if record.is_some_and(|r| r.result.is_ok()) {
                 continue;
             }
-            let due = record.and_then(|r| r.last.checked_add(PAUSE).ok());
+            let failed = record.map_or(0, |r| r.attempts);
+            let pause = PAUSE * (1 << failed.saturating_sub(1).min(DOUBLINGS));
+            let due = record.and_then(|r| r.last.checked_add(pause).ok());
             match due.filter(|due| *due > turn.now) {
                 Some(due) => next = Some(next.map_or(due, |n| n.min(due))),
                 None => {
                     let call = AdminCall::Role { epoch, live };
-                    questions.extend(question(turn, pod, port, key, call));
+                    let asked = question(turn, pod, port, key, call);
+                    questions.extend(asked.map(|q| Question {
+                        attempt: failed.saturating_add(1),
+                        ..q
+                    }));
                 }
             }
         }

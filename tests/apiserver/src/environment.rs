@@ -121,20 +121,20 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A program that was built beside this test.
+/// A program that was built beside this one, or beside the directory of this test.
 pub(crate) fn program(name: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let path = test
+    let this = std::env::current_exe()?;
+    let mut places = this
         .ancestors()
-        .nth(2)
-        .context("no target directory")?
-        .join(name);
-    ensure!(
-        path.exists(),
-        "{} is not there: run `make build`, or `make test-apiserver`, which does it",
-        path.display()
-    );
-    Ok(path)
+        .skip(1)
+        .take(2)
+        .map(|place| place.join(name));
+    places.find(|path| path.exists()).with_context(|| {
+        format!(
+            "{name} is not there beside {}: run `make build`, or `make test-apiserver`, which does it",
+            this.display()
+        )
+    })
 }
 
 /// Runs kubectl as administrator; what it prints.

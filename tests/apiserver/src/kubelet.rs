@@ -21,7 +21,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// First address of the pods' network.
 const FIRST_ADDRESS: u32 = u32::from_be_bytes([198, 18, 0, 1]);
 /// Addresses that one test process has for itself.
-const ADDRESSES: u32 = 1024;
+const ADDRESSES: u32 = 2048;
 
 #[derive(Clone, Copy, Debug)]
 struct Gates {
@@ -227,6 +227,6 @@ fn ready(address: Ipv4Addr) -> Value {
 /// The next address of this process. They come again after a while, when the pods that had them are long gone.
 fn new_address() -> Ipv4Addr {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let block = (std::process::id() % 128) * ADDRESSES;
+    let block = (std::process::id() % 64) * ADDRESSES;
     Ipv4Addr::from(FIRST_ADDRESS + block + NEXT.fetch_add(1, Ordering::Relaxed) % ADDRESSES)
 }

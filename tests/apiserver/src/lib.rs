@@ -10,6 +10,7 @@ mod proxy;
 mod release;
 mod sandbox;
 mod state;
+mod usage;
 mod wait;
 
 pub use environment::{cluster, examples, rendered, test_client};

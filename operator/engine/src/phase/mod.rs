@@ -42,7 +42,6 @@ pub(crate) fn step(turn: &mut Turn<'_>) -> Move {
         Some(Phase::Verifying) => verifying::step(turn),
         Some(Phase::Switching) => switching::step(turn),
         Some(Phase::RollingBack) => rolling_back::step(turn),
-        // TODO states of their own
         Some(Phase::AwaitingApproval) => awaiting::step(turn),
         Some(Phase::Baking) => baking::step(turn),
         Some(Phase::Pending | Phase::Warm | Phase::Live | Phase::RolledBack | Phase::Rejected) => {

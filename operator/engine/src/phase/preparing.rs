@@ -2,6 +2,7 @@
 
 use changeover_crds::Phase;
 
+use crate::decision::Request;
 use crate::machine::{Move, Turn};
 use crate::world::all_of;
 use crate::{explain, upkeep};
@@ -19,14 +20,12 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         .as_ref()
         .map(|s| explain::unready(turn.world, &candidate, s))
         .unwrap_or_default();
-    if turn.now >= deadline {
-        let limit = turn.spec.progress_deadline;
-        return turn.reject(
-            "ProgressDeadlineExceeded",
-            &format!("not ready within {limit:?}: {trouble}"),
-        );
-    }
+    let is_ready = turn.world.serves(&candidate, all_of);
     let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
+    // Who looked too late, an operator that was away for one, finds it ready all the same.
+    if turn.now >= deadline && !(is_ready && batch.is_empty()) {
+        return too_late(turn, &batch, trouble);
+    }
     if !batch.is_empty() {
         turn.say(
             None,
@@ -37,14 +36,14 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         );
         return Move::Requests(batch);
     }
-    if turn.world.serves(&candidate, all_of) && turn.asked.pause {
+    if is_ready && turn.asked.pause {
         turn.say(
             Some("Paused"),
             format!("{} is ready; paused", candidate.version),
         );
         return Move::Wait(None);
     }
-    if turn.world.serves(&candidate, all_of) {
+    if is_ready {
         turn.enter(Phase::Verifying);
         turn.say(
             None,
@@ -63,4 +62,15 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         ),
     );
     Move::Wait(Some(deadline))
+}
+
+fn too_late(turn: &mut Turn<'_>, batch: &[Request], unready: String) -> Move {
+    let limit = turn.spec.progress_deadline;
+    let refused = explain::refused(turn.world, batch).map(|(_, message)| message);
+    let trouble = Some(unready).filter(|t| !t.is_empty()).or(refused);
+    let trouble = trouble.unwrap_or_else(|| "not everything is made yet".to_owned());
+    turn.reject(
+        "ProgressDeadlineExceeded",
+        &format!("not ready within {limit:?}: {trouble}"),
+    )
 }

@@ -86,6 +86,10 @@ fn strip(value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.retain(|key, _| !PASSING.contains(&key.as_str()));
+            // As with `endedBy`.
+            if map.get("type").is_some_and(|of| of == "Drained") {
+                map.remove("reason");
+            }
             map.values_mut().for_each(strip);
         }
         Value::Array(items) => items.iter_mut().for_each(strip),

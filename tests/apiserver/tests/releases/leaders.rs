@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use changeover_apiserver_tests::{Children, exchange, phase_is};
-use changeover_crds::{Colour, Phase};
+use changeover_apiserver_tests::{
+    Children, NAME, Operator, Proxy, SERVICES, Sandbox, exchange, phase_is,
+};
+use changeover_crds::{Colour, ExchangeRelease, Phase, names};
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
 
-use crate::{assert_second_release, with_first_release};
+use crate::{assert_second_release, assert_served_by, with_first_release};
 
 /// A lease lasts 15 s after its holder fell silent.
 const TAKEOVER: Duration = Duration::from_secs(30);
@@ -41,6 +45,68 @@ async fn a_leader_that_hangs_is_replaced_and_harms_nothing_when_it_wakes() -> Re
     assert_eq!(sandbox.release().await?.status, status);
     assert!(second.metric("changeover_leader", &[])? > 0.0);
     sandbox.finish().await
+}
+
+#[tokio::test]
+async fn flips_of_a_leader_that_hung_in_its_switch_are_refused() -> Result<()> {
+    let (sandbox, proxy, mut first, second) = with_flips_in_the_air().await?;
+    assert_second_release(&sandbox).await?;
+    assert_late_flips_change_nothing(&sandbox, &proxy).await?;
+    assert!(second.metric("changeover_leader", &[])? > 0.0);
+    first.resume()?;
+    first.await_end().await?;
+    sandbox.finish().await
+}
+
+#[tokio::test]
+async fn flips_of_a_leader_that_hung_are_refused_after_an_abort() -> Result<()> {
+    let (sandbox, proxy, mut first, _second) = with_flips_in_the_air().await?;
+    let abort = json!({"metadata": {"annotations": {names::ABORT: "now"}}});
+    let releases = sandbox.api::<ExchangeRelease>();
+    let params = PatchParams::default();
+    releases.patch(NAME, &params, &Patch::Merge(&abort)).await?;
+    sandbox
+        .await_release("an end", |release| {
+            phase_is(release, Phase::RolledBack) || phase_is(release, Phase::Rejected)
+        })
+        .await?;
+    assert_served_by(&sandbox, Colour::Blue).await?;
+    assert_late_flips_change_nothing(&sandbox, &proxy).await?;
+    first.resume()?;
+    first.await_end().await?;
+    assert_served_by(&sandbox, Colour::Blue).await?;
+    sandbox.finish().await
+}
+
+/// A release whose first leader is suspended with the flips of all Services sent and not arrived; a
+/// second one leads by now.
+async fn with_flips_in_the_air() -> Result<(Sandbox, Proxy, Operator, Operator)> {
+    let sandbox = Sandbox::new().await?;
+    let proxy = sandbox.proxy().await?;
+    let first = sandbox.operator_through(&proxy, "one")?;
+    sandbox.apply(&exchange("1.0.0")).await?;
+    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+    let second = sandbox.operator("two")?;
+    proxy.hold_flips();
+    sandbox.apply(&exchange("2.0.0")).await?;
+    proxy.holding(SERVICES.len()).await;
+    first.suspend()?;
+    second
+        .await_metric("changeover_leader", TAKEOVER, |leads| leads > 0.0)
+        .await?;
+    Ok((sandbox, proxy, first, second))
+}
+
+async fn assert_late_flips_change_nothing(sandbox: &Sandbox, proxy: &Proxy) -> Result<()> {
+    let before = sandbox.await_still(&Colour::ALL).await?;
+    let answers = proxy.let_flips_go().await;
+    assert_eq!(
+        answers,
+        [409; SERVICES.len()],
+        "each late flip is a conflict"
+    );
+    assert_eq!(Children::of(sandbox).await?, before);
+    Ok(())
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ async fn a_changed_renderer_restarts_no_pod_and_starts_no_release() -> Result<()
     let (pods, release) = (pods(&sandbox).await?, sandbox.release().await?);
 
     let operator = sandbox.operator("newer")?;
+    operator.await_leading().await?;
     touch(&sandbox, &operator, "look").await?;
     assert_eq!(Children::of(&sandbox).await?, before);
     assert_eq!(self::pods(&sandbox).await?, pods);

@@ -1,17 +1,20 @@
 //! Stands between an operator and the API server, and spoils what passes as a test says.
 
-use std::convert::Infallible;
+mod answers;
+mod plan;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use changeover_cluster::Cluster;
 use futures::StreamExt;
-use http_body_util::{BodyExt, BodyStream, Full, StreamBody, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, BodyStream, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Bytes, Incoming};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, header};
+use hyper::{Request, Response, header};
 use hyper_util::rt::TokioIo;
 use kube::client::Body;
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
@@ -21,42 +24,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use answers::{is_flip, is_watch, is_write, refusal, status, whole};
+use plan::{Held, Plan};
+pub use plan::{Spoil, Watches};
+
 type Answer = Response<UnsyncBoxBody<Bytes, kube::Error>>;
-
-/// What becomes of one write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoil {
-    /// It does not arrive, and nothing after it does: the operator is to be killed.
-    CrashBefore,
-    /// It is carried out, and nothing after it is: the operator is to be killed.
-    CrashAfter,
-    /// It is carried out, and the connection breaks instead of an answer.
-    LoseAnswer,
-    /// It is refused with this status code.
-    Refuse(u16),
-}
-
-/// What becomes of every second watch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watches {
-    /// It ends after its first piece of news.
-    End,
-    /// 410 Gone instead of a stream.
-    Gone,
-    /// A stream whose only event is an error with code 410.
-    GoneEvent,
-}
-
-#[derive(Debug, Default)]
-struct Plan {
-    /// Writes that passed since the plan was made; those of leases and Events are not counted.
-    writes: usize,
-    /// The number of the write to spoil, from 1.
-    fault: Option<(usize, Spoil)>,
-    watches: Option<Watches>,
-    started: usize,
-    spoiled: usize,
-}
 
 /// An address that an operator takes for the API server's.
 #[derive(Debug)]
@@ -72,6 +44,7 @@ struct Shared {
     plan: Arc<Mutex<Plan>>,
     /// Whether a crash has happened: nothing passes any more.
     crashed: watch::Sender<bool>,
+    held: watch::Sender<Held>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -97,6 +70,7 @@ impl Proxy {
             upstream: Client::try_from(config)?,
             plan: Arc::default(),
             crashed: watch::Sender::new(false),
+            held: watch::Sender::default(),
         };
         Ok(Self {
             address: listener.local_addr()?,
@@ -125,6 +99,31 @@ impl Proxy {
             watches: Some(how),
             ..Plan::default()
         });
+    }
+
+    /// From now on flips of Services wait in the proxy: sent, and not arrived.
+    pub fn hold_flips(&self) {
+        self.shared.held.send_replace(Held::default());
+        self.set(Plan {
+            holds_flips: true,
+            ..Plan::default()
+        });
+    }
+
+    /// Waits until so many flips wait.
+    pub async fn holding(&self, flips: usize) {
+        let mut held = self.shared.held.subscribe();
+        held.wait_for(|held| held.waiting == flips).await.ok();
+    }
+
+    /// Lets the flips that wait arrive, and says with which status codes they were answered.
+    pub async fn let_flips_go(&self) -> Vec<u16> {
+        self.shared.held.send_modify(|held| held.let_go = true);
+        let mut held = self.shared.held.subscribe();
+        let all = held.wait_for(|held| held.answers.len() == held.waiting);
+        all.await
+            .map(|held| held.answers.clone())
+            .unwrap_or_default()
     }
 
     /// From now on everything passes. What was spoiled stays counted.
@@ -198,17 +197,14 @@ impl Shared {
             }
             Some(Spoil::Refuse(code)) => Ok(refusal(code)),
             None if is_watch(&request) => self.watch(request).await,
+            None if is_flip(&request) && self.plan().holds_flips => self.hold(request).await,
             None => self.forward(request).await,
         }
     }
 
     /// Whether this is the write to be spoiled.
     fn fault_of(&self, request: &Request<Incoming>) -> Option<Spoil> {
-        let path = request.uri().path();
-        let counts = request.method() != Method::GET
-            && !["/leases", "/events"]
-                .iter()
-                .any(|kind| path.contains(kind));
+        let counts = is_write(request);
         let mut plan = self.plan();
         plan.writes += usize::from(counts);
         let (number, how) = plan.fault.filter(|_| counts)?;
@@ -222,10 +218,31 @@ impl Shared {
         std::future::pending().await
     }
 
+    /// In a task of its own: it arrives even if who sent it has gone meanwhile.
+    async fn hold(&self, request: Request<Incoming>) -> Result<Answer> {
+        let shared = self.clone();
+        let (head, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let late = tokio::spawn(async move {
+            shared.held.send_modify(|held| held.waiting += 1);
+            let mut held = shared.held.subscribe();
+            held.wait_for(|held| held.let_go).await.ok();
+            let answer = shared.send(head, body).await?;
+            let code = answer.status().as_u16();
+            shared.held.send_modify(|held| held.answers.push(code));
+            anyhow::Ok(answer)
+        });
+        late.await?
+    }
+
     async fn forward(&self, request: Request<Incoming>) -> Result<Answer> {
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
+        self.send(head, body.collect().await?.to_bytes()).await
+    }
+
+    async fn send(&self, mut head: Parts, body: Bytes) -> Result<Answer> {
         head.headers.remove(header::HOST);
-        let body = Body::from(body.collect().await?.to_bytes());
+        let body = Body::from(body);
         let answer = self.upstream.send(Request::from_parts(head, body)).await?;
         Ok(answer.map(BodyExt::boxed_unsync))
     }
@@ -254,35 +271,4 @@ impl Shared {
             }
         }
     }
-}
-
-fn is_watch(request: &Request<Incoming>) -> bool {
-    let query = request.uri().query().unwrap_or_default();
-    query.split('&').any(|pair| pair == "watch=true")
-}
-
-fn refusal(code: u16) -> Answer {
-    let mut answer = Response::new(whole(status(code).to_string()));
-    *answer.status_mut() = hyper::StatusCode::from_u16(code).unwrap_or_default();
-    answer
-}
-
-/// As the API server says no.
-fn status(code: u16) -> serde_json::Value {
-    let reason = match code {
-        409 => "Conflict",
-        410 => "Expired",
-        429 => "TooManyRequests",
-        503 => "ServiceUnavailable",
-        _ => "InternalError",
-    };
-    json!({
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-        "message": "spoiled by a test", "reason": reason, "code": code,
-    })
-}
-
-fn whole(text: String) -> UnsyncBoxBody<Bytes, kube::Error> {
-    let never = |never: Infallible| match never {};
-    Full::new(Bytes::from(text)).map_err(never).boxed_unsync()
 }

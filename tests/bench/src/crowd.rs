@@ -1,0 +1,167 @@
+//! What the operator itself takes: at rest, per release as services are added, and with many releases at
+//! once. A real control plane; nodes are played, and their pods' probes answered, as in the api-server tier.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use changeover_apiserver_tests::{Operator, Sandbox, exchange};
+use changeover_crds::{ExchangeRelease, Phase};
+use changeover_e2e::{say, while_waiting};
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::figures;
+
+const RELEASES: usize = 200;
+const REST: Duration = Duration::from_secs(30);
+/// A crowd that takes longer is stuck.
+const LIMIT: Duration = Duration::from_secs(420);
+const REQUESTS: &str = "changeover_api_requests_total";
+
+/// All of it.
+///
+/// # Errors
+/// If a release does not become live.
+pub async fn measure() -> Result<()> {
+    requests_per_release().await?;
+    crowd().await
+}
+
+/// The growth with the number of services.
+async fn requests_per_release() -> Result<()> {
+    for services in [1, 2, 4, 8] {
+        let sandbox = Sandbox::new().await?;
+        let operator = sandbox.operator("one")?;
+        apply(&sandbox, &release("exchange", "1.0.0", services)).await?;
+        all_in(&sandbox, Phase::Live, "1.0.0", 1).await?;
+        let counts = ["status", "create", "apply", "stamp", "flip", "delete"];
+        let count = || -> Result<(f64, f64)> {
+            let mut writes = 0.0;
+            for verb in counts {
+                writes += operator.metric(REQUESTS, &[&format!("verb=\"{verb}\"")])?;
+            }
+            Ok((writes, operator.metric(REQUESTS, &[])?))
+        };
+        let before = count()?;
+        apply(&sandbox, &release("exchange", "2.0.0", services)).await?;
+        all_in(&sandbox, Phase::Warm, "2.0.0", 1).await?;
+        let after = count()?;
+        let (writes, all) = (after.0 - before.0, after.1 - before.1);
+        figures::line(
+            &format!("API requests of a release of {services} service(s)"),
+            &format!("{writes} writes, {} reads", all - writes),
+            "linear",
+        );
+        sandbox.finish().await?;
+    }
+    Ok(())
+}
+
+/// Many at once.
+async fn crowd() -> Result<()> {
+    let sandbox = Sandbox::new().await?;
+    let operator = sandbox.operator("one")?;
+    operator.await_leading().await?;
+    let name = |number: usize| format!("exchange-{number}");
+    // A first one, to see what resting costs.
+    apply(&sandbox, &release(&name(0), "1.0.0", 3)).await?;
+    all_in(&sandbox, Phase::Live, "1.0.0", 1).await?;
+    let spent = operator.cpu_seconds()?;
+    while_waiting("the operator rests", String::new, tokio::time::sleep(REST)).await;
+    let share = (operator.cpu_seconds()? - spent) / REST.as_secs_f64() * 100.0;
+    let memory = operator.memory_mb()?;
+    figures::line(
+        "operator at rest, CPU of one core",
+        &format!("{share:.2} %"),
+        "under 0.1 %",
+    );
+    figures::line(
+        "operator at rest, resident memory",
+        &format!("{memory:.1} MB"),
+        "at most 20 MB",
+    );
+
+    let spent = operator.cpu_seconds()?;
+    let started = Instant::now();
+    for number in 1..=RELEASES {
+        apply(&sandbox, &release(&name(number), "1.0.0", 3)).await?;
+    }
+    all_in(&sandbox, Phase::Live, "1.0.0", RELEASES + 1).await?;
+    let took = started.elapsed().as_secs_f64();
+    report(&operator, "first installs", took, spent)?;
+    sandbox.finish().await
+}
+
+fn report(operator: &Operator, what: &str, took: f64, spent: f64) -> Result<()> {
+    let cpu = operator.cpu_seconds()? - spent;
+    let memory = operator.peak_memory_mb()?;
+    let what = format!("{RELEASES} {what} of 3 services at once");
+    let figure = format!("{took:.0} s, {cpu:.1} s, {memory:.0} MB");
+    figures::line(
+        &format!("{what}: time, CPU, memory"),
+        &figure,
+        "at most 60 s, 6 s, 60 MB",
+    );
+    Ok(())
+}
+
+async fn apply(sandbox: &Sandbox, release: &Value) -> Result<()> {
+    let name = release.pointer("/metadata/name").and_then(Value::as_str);
+    let params = PatchParams::apply("bench").force();
+    let releases = sandbox.api::<ExchangeRelease>();
+    let (name, patch) = (name.context("no name")?, Patch::Apply(release));
+    releases.patch(name, &params, &patch).await?;
+    Ok(())
+}
+
+/// Waits until so many releases are in a phase with a version live.
+async fn all_in(sandbox: &Sandbox, phase: Phase, version: &str, wanted: usize) -> Result<()> {
+    let started = Instant::now();
+    let releases = sandbox.api::<ExchangeRelease>();
+    loop {
+        let all = releases.list(&ListParams::default()).await?;
+        let is_there = |release: &&ExchangeRelease| {
+            let status = release.status.as_ref();
+            status.is_some_and(|s| {
+                s.phase == Some(phase) && s.live.as_ref().is_some_and(|l| l.version == version)
+            })
+        };
+        let there = all.iter().filter(is_there).count();
+        if there == wanted {
+            return Ok(());
+        }
+        ensure!(
+            started.elapsed() < LIMIT,
+            "{there} of {wanted} are {phase:?}"
+        );
+        if wanted > 1 {
+            say(format!("  {there} of {wanted} are {phase:?}"));
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// A release of so many services with one pod each.
+fn release(name: &str, version: &str, services: usize) -> Value {
+    let mut release = exchange(version);
+    let one = release.pointer("/spec/services/0");
+    let one = one.and_then(Value::as_object).cloned().unwrap_or_default();
+    let service = |number: usize| {
+        let mut service = one.clone();
+        service.insert("name".to_owned(), json!(format!("s{number}")));
+        service.insert("replicas".to_owned(), json!(1));
+        // Nobody answers there.
+        service.remove("adminPort");
+        Value::Object(service)
+    };
+    let services: Value = (0..services).map(service).collect();
+    for (place, value) in [
+        ("/spec/services", services),
+        ("/metadata/name", json!(name)),
+    ] {
+        if let Some(slot) = release.pointer_mut(place) {
+            *slot = value;
+        }
+    }
+    release
+}
