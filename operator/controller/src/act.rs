@@ -10,6 +10,7 @@ use kube::api::{
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
+use crate::cache::Written;
 use crate::client::{CallError, bounded};
 use crate::context::Context;
 
@@ -20,6 +21,8 @@ pub struct Outcome {
     pub progress: bool,
     /// What was refused, conflicts left out: they are answered by looking again.
     pub failures: Vec<Failure>,
+    /// What the watches are to show before the cache can be used again.
+    pub written: Vec<Written>,
     /// When each live Service answered, by service name.
     pub flipped: Vec<(String, i64, Timestamp)>,
 }
@@ -36,8 +39,10 @@ pub async fn carry_out(ctx: &Context, namespace: &str, requests: &[Request]) -> 
     for (request, answer, at) in answers {
         let (verb, kind, name) = (request.verb(), request.kind().as_str(), request.name());
         match answer {
-            Ok(changed) => {
+            Ok(written) => {
+                let changed = written.is_some();
                 tracing::info!(verb, kind, name, changed, "carried out");
+                outcome.written.extend(written);
                 outcome.progress |= changed;
                 outcome.flipped.extend(
                     request
@@ -86,20 +91,21 @@ pub async fn write_status(
     Ok(())
 }
 
-/// Sends one request; whether the object changed.
-async fn send(client: &Client, namespace: &str, request: &Request) -> Result<bool, CallError> {
+/// Sends one request; what was written, if the object changed.
+async fn send(
+    client: &Client,
+    namespace: &str,
+    request: &Request,
+) -> Result<Option<Written>, CallError> {
     let api = api(client, namespace, request.kind());
     match request {
         Request::Create(child) => {
-            bounded(api.create(
-                &PostParams {
-                    field_manager: params().field_manager,
-                    ..PostParams::default()
-                },
-                &object(child)?,
-            ))
-            .await?;
-            Ok(true)
+            let params = PostParams {
+                field_manager: params().field_manager,
+                ..PostParams::default()
+            };
+            let made = bounded(api.create(&params, &object(child)?)).await?;
+            Ok(Some(written(child.kind, &made)))
         }
         Request::Apply { target, child } => {
             let mut manifest = child.manifest.clone();
@@ -138,8 +144,22 @@ async fn send(client: &Client, namespace: &str, request: &Request) -> Result<boo
                 &DeleteParams::background().preconditions(preconditions),
             ))
             .await?;
-            Ok(true)
+            Ok(Some(Written {
+                kind: target.kind,
+                name: target.name.clone(),
+                uid: target.uid.clone(),
+                version: None,
+            }))
         }
+    }
+}
+
+fn written(kind: Kind, answer: &DynamicObject) -> Written {
+    Written {
+        kind,
+        name: answer.name_any(),
+        uid: answer.uid().unwrap_or_default(),
+        version: answer.resource_version(),
     }
 }
 
@@ -148,9 +168,10 @@ async fn patch(
     target: &Target,
     params: &PatchParams,
     patch: &Patch<Value>,
-) -> Result<bool, CallError> {
+) -> Result<Option<Written>, CallError> {
     let answer = bounded(api.patch(&target.name, params, patch)).await?;
-    Ok(answer.resource_version().as_deref() != Some(target.resource_version.as_str()))
+    let written = written(target.kind, &answer);
+    Ok(Some(written).filter(|w| w.version.as_ref() != Some(&target.resource_version)))
 }
 
 fn params() -> PatchParams {

@@ -4,6 +4,7 @@ use kube::Client;
 use tokio::sync::watch;
 
 use crate::ask::Http;
+use crate::cache::Caches;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::wake::Wakers;
@@ -11,6 +12,7 @@ use crate::wake::Wakers;
 /// What every reconcile shares.
 pub struct Context {
     pub client: Client,
+    pub caches: Caches,
     pub memory: Memory,
     pub http: Http,
     pub wakers: Wakers,

@@ -2,6 +2,7 @@
 
 mod act;
 mod ask;
+mod cache;
 mod client;
 mod context;
 mod leader;

@@ -16,7 +16,8 @@ use crate::act;
 use crate::ask;
 use crate::client::CallError;
 use crate::context::Context;
-use crate::observe::observe;
+use crate::memory::{BEHIND, Cached};
+use crate::observe;
 use crate::tell;
 
 /// Steps in one go; a release takes about twenty, so more means something undoes our work.
@@ -58,19 +59,29 @@ pub fn on_error(release: Arc<ExchangeRelease>, error: &Error, _: Arc<Context>) -
 async fn drive(release: &ExchangeRelease, ctx: &Arc<Context>) -> Result<Action, Error> {
     let (namespace, name) = (release.namespace().unwrap_or_default(), release.name_any());
     let uid = release.uid().unwrap_or_default();
+    let mut view = View::Cached;
     for _ in 0..STEPS {
         if !*ctx.leading.borrow() {
             return Ok(Action::await_change());
         }
-        let Some(mut seen) = observe(ctx, &namespace, &name).await? else {
-            ctx.memory.forget(&uid);
-            return Ok(Action::await_change());
+        let mut seen = match look(ctx, release, &mut view).await? {
+            Looked::Seen(seen) => *seen,
+            // The watch that shows our write is a reason to look.
+            Looked::Behind => return Ok(Action::requeue(BEHIND)),
+            Looked::Gone => {
+                ctx.memory.forget(&uid);
+                return Ok(Action::await_change());
+            }
         };
         if seen.release.metadata.deletion_timestamp.is_some() {
             ctx.memory.hush(Some(&uid));
         }
         let now = Timestamp::now();
         let decision = ask_and_decide(ctx, &mut seen, now);
+        if decision.needs_live && view == View::Cached {
+            view = View::Live;
+            continue;
+        }
         let pause = match &decision.step {
             Step::Status(status) => {
                 let written = act::write_status(ctx, &seen.release, status).await;
@@ -112,6 +123,40 @@ fn ask_and_decide(ctx: &Arc<Context>, seen: &mut Observation, now: Timestamp) ->
     }
 }
 
+/// Where the children are read. Once live, a pass stays so: what follows mostly needs it as well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum View {
+    Cached,
+    Live,
+}
+
+enum Looked {
+    Seen(Box<Observation>),
+    /// The cache does not show our own last write yet.
+    Behind,
+    Gone,
+}
+
+async fn look(ctx: &Context, release: &ExchangeRelease, view: &mut View) -> Result<Looked, Error> {
+    let (namespace, name) = (release.namespace().unwrap_or_default(), release.name_any());
+    let uid = release.uid().unwrap_or_default();
+    let cache = ctx.caches.of(&namespace).filter(|_| *view == View::Cached);
+    let usable = cache.map(|c| (c, ctx.memory.cached(&uid, |w| c.shows(&namespace, w))));
+    let children = match usable {
+        Some((_, Cached::Behind)) => return Ok(Looked::Behind),
+        Some((cache, Cached::Usable)) => cache.children(&namespace, &name),
+        _ => None,
+    };
+    let seen = match children {
+        Some(children) => observe::cached(ctx, &namespace, &name, children).await?,
+        None => {
+            *view = View::Live;
+            observe::live(ctx, &namespace, &name).await?
+        }
+    };
+    Ok(seen.map_or(Looked::Gone, |seen| Looked::Seen(Box::new(seen))))
+}
+
 async fn carry_out(ctx: &Context, seen: &Observation, requests: &[Request]) -> Option<Duration> {
     let namespace = seen.release.namespace().unwrap_or_default();
     let outcome = act::carry_out(ctx, &namespace, requests).await;
@@ -121,6 +166,7 @@ async fn carry_out(ctx: &Context, seen: &Observation, requests: &[Request]) -> O
     ctx.memory
         .note(&seen.release.uid().unwrap_or_default(), |notes| {
             notes.failures = failures;
+            notes.wrote(outcome.written);
             for (service, epoch, at) in outcome.flipped {
                 notes.flipped(service, epoch, at);
             }

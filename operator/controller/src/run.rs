@@ -3,22 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use changeover_crds::{ExchangeRelease, names};
+use changeover_crds::ExchangeRelease;
 use futures::{Stream, StreamExt};
-use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
-use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{Controller, controller, watcher};
-use kube::{Api, Client, Resource};
+use kube::{Api, Client};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::ask::Http;
+use crate::cache::Caches;
 use crate::client::connect;
 use crate::context::Context;
 use crate::leader::{Election, Lost};
@@ -63,14 +59,19 @@ pub enum RunError {
 pub async fn run(settings: Settings) -> Result<(), RunError> {
     let client = connect().await.map_err(RunError::Config)?;
     let (lead, leading) = watch::channel(false);
-    let mut wakers = Wakers::default();
+    let (mut wakers, mut caches) = (Wakers::default(), Caches::default());
     let watched: Vec<_> = settings
         .namespaces()
         .into_iter()
-        .map(|namespace| (namespace.clone(), wakers.open(namespace)))
+        .map(|namespace| {
+            let changes = caches.open(&client, namespace.clone());
+            let woken = wakers.open(namespace.clone());
+            (namespace, futures::stream::select(changes, woken))
+        })
         .collect();
     let ctx = Arc::new(Context {
         client: client.clone(),
+        caches,
         memory: Memory::default(),
         http: Http::new()?,
         wakers,
@@ -99,11 +100,11 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     lead.send_replace(true);
     let (stop, stopped) = watch::channel(false);
     let mut controllers = JoinSet::new();
-    for (namespace, woken) in watched {
+    for (namespace, reasons) in watched {
         controllers.spawn(control(
             client.clone(),
             namespace,
-            woken,
+            reasons,
             ctx.clone(),
             stopped.clone(),
         ));
@@ -134,60 +135,25 @@ fn web_ended(ended: std::io::Result<()>, settings: &Settings) -> Result<(), RunE
     ended.map_err(|error| RunError::Web(settings.listen, error))
 }
 
-/// Watches releases and whatever carries their label; each change is a reason to look.
+/// Watches releases; each change of one, of a child, or of what is known is a reason to look.
 async fn control(
     client: Client,
     namespace: Option<String>,
-    woken: impl Stream<Item = ObjectRef<ExchangeRelease>> + Send + 'static,
+    reasons: impl Stream<Item = ObjectRef<ExchangeRelease>> + Send + 'static,
     ctx: Arc<Context>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let labelled = watcher::Config::default().labels(names::RELEASE);
-    let controller = Controller::new(
-        api::<ExchangeRelease>(&client, namespace.as_deref()),
-        watcher::Config::default(),
-    )
-    .with_config(controller::Config::default().concurrency(CONCURRENCY))
-    .watches(
-        api::<Deployment>(&client, namespace.as_deref()),
-        labelled.clone(),
-        release_of,
-    )
-    .watches(
-        api::<Service>(&client, namespace.as_deref()),
-        labelled.clone(),
-        release_of,
-    )
-    .watches(
-        api::<ConfigMap>(&client, namespace.as_deref()),
-        labelled.clone(),
-        release_of,
-    )
-    .watches(
-        api::<PodDisruptionBudget>(&client, namespace.as_deref()),
-        labelled.clone(),
-        release_of,
-    )
-    .watches(
-        api::<ControllerRevision>(&client, namespace.as_deref()),
-        labelled.clone(),
-        release_of,
-    )
-    .watches(
-        api::<Pod>(&client, namespace.as_deref()),
-        labelled.clone(),
-        release_of,
-    )
-    .watches(
-        api::<EndpointSlice>(&client, namespace.as_deref()),
-        labelled,
-        release_of,
-    )
-    .reconcile_on(woken)
-    .graceful_shutdown_on(async move {
-        // An error means that the sender is gone, which is a stop as well.
-        stopped.wait_for(|stop| *stop).await.ok();
-    });
+    let releases: Api<ExchangeRelease> = namespace.map_or_else(
+        || Api::all(client.clone()),
+        |n| Api::namespaced(client.clone(), &n),
+    );
+    let controller = Controller::new(releases, watcher::Config::default())
+        .with_config(controller::Config::default().concurrency(CONCURRENCY))
+        .reconcile_on(reasons)
+        .graceful_shutdown_on(async move {
+            // An error means that the sender is gone, which is a stop as well.
+            stopped.wait_for(|stop| *stop).await.ok();
+        });
     controller
         .run(reconcile, on_error, ctx)
         .for_each(|result| async {
@@ -196,20 +162,4 @@ async fn control(
             }
         })
         .await;
-}
-
-fn release_of<K: Resource>(object: K) -> Option<ObjectRef<ExchangeRelease>> {
-    let name = object.meta().labels.as_ref()?.get(names::RELEASE)?;
-    Some(ObjectRef::new(name).within(object.meta().namespace.as_deref()?))
-}
-
-fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
-where
-    K: Resource<Scope = NamespaceResourceScope>,
-    K::DynamicType: Default,
-{
-    namespace.map_or_else(
-        || Api::all(client.clone()),
-        |n| Api::namespaced(client.clone(), n),
-    )
 }

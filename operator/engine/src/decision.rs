@@ -12,6 +12,9 @@ pub struct Decision {
     pub step: Step,
     /// Told as Events after the step's status write succeeded.
     pub notices: Vec<Notice>,
+    /// Whether it moves clients, takes something away or says that this is done: it must rest on reads that
+    /// were made for it. Anything else may rest on what watches showed; preconditions refuse what is too late.
+    pub needs_live: bool,
 }
 
 /// One thing to do.
@@ -148,6 +151,12 @@ impl Request {
             Self::Flip { .. } => "flip",
             Self::Delete(_) => "delete",
         }
+    }
+
+    /// Whether clients, or what they may come back to, are touched by it.
+    #[must_use]
+    pub(crate) fn is_weighty(&self) -> bool {
+        matches!(self, Self::Stamp { .. } | Self::Delete(_)) || self.flips().is_some()
     }
 
     /// The service whose live Service this points to a colour, and the epoch.

@@ -32,6 +32,7 @@ pub fn decide(obs: &Observation, now: Timestamp) -> Decision {
         return Decision {
             step: Step::Wait(None),
             notices: Vec::new(),
+            needs_live: false,
         };
     }
     let mut turn = Turn::new(obs, now);
@@ -226,7 +227,12 @@ impl<'a> Turn<'a> {
         } else {
             Vec::new()
         };
-        Decision { step, notices }
+        let needs_live = needs_live(&old, &step);
+        Decision {
+            step,
+            notices,
+            needs_live,
+        }
     }
 
     /// Fills in what follows from the world.
@@ -259,6 +265,18 @@ impl<'a> Turn<'a> {
             .is_some_and(|live| self.world.serves(live, half_of));
         let old = release.status.as_ref().map_or(&[][..], |s| &s.conditions);
         self.next.conditions = conditions::build(&self.next, old, serving, &self.why, self.now);
+    }
+}
+
+/// A candidate may be begun and probed on what watches showed: no client sees it, and its journal is not open.
+fn needs_live(old: &ExchangeReleaseStatus, step: &Step) -> bool {
+    match step {
+        Step::Requests(requests) => requests.iter().any(Request::is_weighty),
+        Step::Status(next) => {
+            let is_begun = matches!(next.phase, Some(Phase::Preparing | Phase::Verifying));
+            intent(old) != intent(next) && !(is_begun && old.phase.is_some())
+        }
+        Step::Ask(_) | Step::Wait(_) => false,
     }
 }
 

@@ -2,14 +2,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use changeover_crds::{Phase, ResourceExt, names};
 use changeover_engine::{FLIPS, Failure, Observation, QuestionKey, Record, Through, revision_of};
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::AbortHandle;
 
+use crate::cache::Written;
+
 /// How long an answer outlives the probe or journey in the spec that it belongs to.
 const KEPT: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long the cache may be behind our own writes before the API server is asked instead.
+pub const BEHIND: Duration = Duration::from_millis(250);
+/// How long nothing is read but the cache: a watch may have missed something.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// Notes on one release.
 #[derive(Debug, Default)]
@@ -21,6 +29,22 @@ pub struct Notes {
     flips: BTreeMap<String, Vec<(i64, Timestamp)>>,
     pub failures: Vec<Failure>,
     pub phase: Option<Phase>,
+    /// Writes that the cache has not shown yet, and since when that is waited for.
+    unshown: Vec<Written>,
+    unshown_since: Option<Instant>,
+    /// When everything was last read from the API server.
+    looked: Option<Instant>,
+}
+
+/// How much the cache says about a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cached {
+    /// It can be used.
+    Usable,
+    /// It does not show our own last write yet; it will in a moment.
+    Behind,
+    /// A look at the API server is due.
+    Stale,
 }
 
 /// What an answer means for when the release is looked at.
@@ -93,6 +117,35 @@ impl Memory {
         notes.is_some_and(|notes| std::mem::take(&mut notes.gathering))
     }
 
+    /// Remembers that everything was read from the API server, our own writes included.
+    pub fn looked(&self, uid: &str) {
+        self.note(uid, |notes| {
+            notes.unshown.clear();
+            notes.unshown_since = None;
+            notes.looked = Some(Instant::now());
+        });
+    }
+
+    /// Whether a decision about a release may begin with the cache.
+    pub fn cached(&self, uid: &str, shows: impl Fn(&Written) -> bool) -> Cached {
+        let mut notes = self.lock();
+        let notes = notes.entry(uid.to_owned()).or_default();
+        notes.unshown.retain(|written| !shows(written));
+        if notes.unshown.is_empty() {
+            notes.unshown_since = None;
+        }
+        let is_within = |since: Option<Instant>, limit| since.is_some_and(|s| s.elapsed() < limit);
+        if !is_within(notes.looked, LOOK) {
+            Cached::Stale
+        } else if notes.unshown.is_empty() {
+            Cached::Usable
+        } else if is_within(notes.unshown_since, BEHIND) {
+            Cached::Behind
+        } else {
+            Cached::Stale
+        }
+    }
+
     /// Gives up every question, of one release or of all.
     pub fn hush(&self, uid: Option<&str>) {
         let mut notes = self.lock();
@@ -147,6 +200,12 @@ impl Memory {
 }
 
 impl Notes {
+    /// Remembers what was written, for the cache to show.
+    pub fn wrote(&mut self, written: Vec<Written>) {
+        self.unshown.extend(written);
+        self.unshown_since = Some(Instant::now());
+    }
+
     /// Remembers that a live Service was pointed somewhere.
     pub fn flipped(&mut self, service: String, epoch: i64, at: Timestamp) {
         let flips = self.flips.entry(service).or_default();

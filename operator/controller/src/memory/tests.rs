@@ -1,10 +1,11 @@
 use changeover_crds::{ExchangeRelease, SmokeProbe};
-use changeover_engine::{Finding, Observation, QuestionKey, Record, Through};
+use changeover_engine::{Finding, Kind, Observation, QuestionKey, Record, Through};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{from_value, json};
 use tokio::task::JoinHandle;
 
-use super::{Heard, KEPT, Memory};
+use super::{Cached, Heard, KEPT, Memory};
+use crate::cache::Written;
 
 const UID: &str = "release-1";
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -172,4 +173,26 @@ fn only_the_last_flips_are_remembered() {
     let flips = recalled(&memory).flips;
     let epochs: Vec<i64> = flips["user"].iter().map(|(epoch, _)| *epoch).collect();
     assert_eq!(epochs, [3, 4, 5, 6, 7, 8, 9, 10]);
+}
+
+#[test]
+fn the_cache_is_used_once_it_shows_our_own_writes() {
+    let memory = Memory::default();
+    let written = |name: &str| Written {
+        kind: Kind::Service,
+        name: name.to_owned(),
+        uid: "uid".to_owned(),
+        version: Some("7".to_owned()),
+    };
+    let of = |shown: &[&str]| memory.cached(UID, |w| shown.contains(&w.name.as_str()));
+    assert_eq!(of(&[]), Cached::Stale, "nothing was ever read live");
+    memory.looked(UID);
+    assert_eq!(of(&[]), Cached::Usable);
+    memory.note(UID, |notes| notes.wrote(vec![written("a"), written("b")]));
+    assert_eq!(of(&["a"]), Cached::Behind);
+    assert_eq!(of(&["b"]), Cached::Usable, "a was shown before");
+    memory.note(UID, |notes| notes.wrote(vec![written("c")]));
+    assert_eq!(of(&[]), Cached::Behind);
+    memory.looked(UID);
+    assert_eq!(of(&[]), Cached::Usable, "a live look has shown it");
 }
