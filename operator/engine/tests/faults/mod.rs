@@ -15,7 +15,7 @@ const FAULTS: usize = 800;
 struct Job {
     story: Arc<Story>,
     end: Arc<World>,
-    point: Point,
+    point: Arc<Point>,
     fault: Fault,
 }
 
@@ -32,7 +32,7 @@ fn every_story_survives_every_fault() {
         let (end, tape) = story.points();
         points += tape.len();
         let (story, end) = (Arc::new(story), Arc::new(end));
-        for point in tape {
+        for point in tape.into_iter().map(Arc::new) {
             jobs.extend(Fault::every(point.requests).into_iter().map(|fault| Job {
                 story: story.clone(),
                 end: end.clone(),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::checker::Checker;
 use super::merge;
+use super::store::{Named, Object, Store};
 
 /// Kind and name.
 pub type Key = (&'static str, String);
@@ -45,11 +46,12 @@ fn refuse<T>(code: u16, message: impl Into<String>) -> Result<T, Refusal> {
 
 #[derive(Clone, Default)]
 pub struct Api {
-    pub objects: BTreeMap<Key, Arc<Value>>,
+    pub objects: Store,
     /// What the operator applied last, by uid: an apply that leaves out a field of it removes the field.
     applied: BTreeMap<String, Arc<Value>>,
     pub version: u64,
-    uids: u64,
+    /// How often an object of this kind and name was made: a uid is never given twice.
+    made: BTreeMap<Key, u64>,
     /// How often each Service was given an address. A Service that is made anew gets another.
     addresses: BTreeMap<String, u64>,
     /// Addresses of Services that are gone, not given out again yet.
@@ -61,17 +63,11 @@ pub struct Api {
 
 impl Api {
     pub fn get(&self, kind: &'static str, name: &str) -> Option<&Value> {
-        self.objects
-            .get(&(kind, name.to_owned()))
-            .map(AsRef::as_ref)
+        self.objects.of(kind).get(name).map(|o| &***o)
     }
 
     pub fn list(&self, kind: &'static str) -> impl Iterator<Item = &Value> {
-        let of_kind = (kind, String::new())..;
-        self.objects
-            .range(of_kind)
-            .take_while(move |((k, _), _)| *k == kind)
-            .map(|(_, v)| v.as_ref())
+        self.objects.of(kind).values().map(|o| &***o)
     }
 
     fn phase(&self) -> String {
@@ -79,22 +75,9 @@ impl Api {
         release.map_or(String::new(), |r| r["status"]["phase"].to_string())
     }
 
-    /// What a read of everything shows now.
-    pub fn seen(&self) -> Self {
-        Self {
-            objects: self.objects.clone(),
-            ..Self::default()
-        }
-    }
-
     /// The same, held while the store changes.
-    pub fn held(&self, kind: &'static str) -> Vec<Arc<Value>> {
-        let of_kind = (kind, String::new())..;
-        self.objects
-            .range(of_kind)
-            .take_while(|((k, _), _)| *k == kind)
-            .map(|(_, v)| v.clone())
-            .collect()
+    pub fn held(&self, kind: &'static str) -> Arc<Named> {
+        self.objects.of(kind).clone()
     }
 
     /// A write of the operator: refused or carried out, and then judged.
@@ -103,12 +86,12 @@ impl Api {
         checker.gates.now = now.parse().unwrap();
         let known = checker.violations.len();
         checker.before(call, self);
-        let before = self.get(call.kind, &call.name).cloned();
+        let before = self.objects.of(call.kind).get(&*call.name).cloned();
         let result = self.carry_out(call, now);
         if result.is_ok() {
             let line = format!("{now} {:?} {} {}", call.verb, call.kind, call.name);
             self.log.push(line.into());
-            checker.after(call, before.as_ref(), self);
+            checker.after(call, before.as_deref().map(|o| &**o), self);
         }
         let phase = self.phase();
         let found = checker.violations.iter().skip(known);
@@ -120,7 +103,7 @@ impl Api {
 
     fn carry_out(&mut self, call: &Call, now: &str) -> Result<(), Refusal> {
         let key = (call.kind, call.name.clone());
-        let Some(before) = self.objects.get(&key).cloned() else {
+        let Some(before) = self.objects.of(call.kind).get(&*call.name).cloned() else {
             return match call.verb {
                 Verb::Create => self.create(key, call.body.clone(), now),
                 // With a uid in it, an apply cannot create.
@@ -143,7 +126,7 @@ impl Api {
                 );
             }
         }
-        let mut after = (*before).clone();
+        let mut after = (**before).clone();
         match call.verb {
             Verb::Delete => {
                 self.remove(&key);
@@ -189,10 +172,11 @@ impl Api {
                 );
             }
         }
-        self.uids += 1;
+        let made = self.made.entry(key.clone()).or_default();
+        *made += 1;
+        object["metadata"]["uid"] = format!("{} {} {made}", key.0, key.1).into();
         object["kind"] = key.0.into();
         object["metadata"]["name"] = key.1.clone().into();
-        object["metadata"]["uid"] = format!("uid-{}", self.uids).into();
         object["metadata"]["generation"] = 1.into();
         object["metadata"]["creationTimestamp"] = now.into();
         self.put(key, object);
@@ -201,8 +185,8 @@ impl Api {
 
     /// Stores an object's new state; one that changes nothing moves no version.
     pub fn put(&mut self, key: Key, mut object: Value) {
-        if let Some(before) = self.objects.get(&key) {
-            if **before == object {
+        if let Some(before) = self.objects.of(key.0).get(&*key.1) {
+            if ***before == object {
                 return;
             }
             if before["spec"] != object["spec"] {
@@ -212,11 +196,12 @@ impl Api {
         }
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
-        self.objects.insert(key, Arc::new(object));
+        let named = self.objects.of_mut(key.0);
+        named.insert(key.1.into(), Object::new(object));
     }
 
     pub fn remove(&mut self, key: &Key) {
-        if let Some(object) = self.objects.remove(key) {
+        if let Some(object) = self.objects.of_mut(key.0).remove(&*key.1) {
             self.version += 1;
             if let Some(address) = object["spec"]["clusterIP"].as_str() {
                 self.held_addresses.insert(address.to_owned());
@@ -232,11 +217,10 @@ impl Api {
 
     /// Changes an object as someone who is not the operator.
     pub fn edit(&mut self, kind: &'static str, name: &str, change: impl FnOnce(&mut Value)) {
-        let key = (kind, name.to_owned());
-        if let Some(object) = self.objects.get(&key) {
-            let mut object = (**object).clone();
+        if let Some(object) = self.get(kind, name) {
+            let mut object = object.clone();
             change(&mut object);
-            self.put(key, object);
+            self.put((kind, name.to_owned()), object);
         }
     }
 }

@@ -2,10 +2,12 @@
 //! says, Services get EndpointSlices, orphans are collected. Each consequence takes one tick.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::api::{Api, name_of, uid_of};
+use super::store::Object;
 
 /// What becomes of the pods of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,14 @@ pub enum Fate {
     Unschedulable,
 }
 
+/// What the cluster moves by, beside its objects and its pods' ages.
+type MovesBy = (
+    BTreeMap<String, Fate>,
+    BTreeSet<String>,
+    [bool; 2],
+    BTreeMap<String, i64>,
+);
+
 #[derive(Clone, Default)]
 pub struct Cluster {
     /// By image; what is not named is ready after one tick.
@@ -34,14 +44,19 @@ pub struct Cluster {
     restarts: BTreeMap<String, i64>,
     /// Addresses of Services that are gone are not given out again.
     pub keeps_addresses: bool,
-    ages: BTreeMap<String, u32>,
-    pods: u64,
+    ticks: u32,
+    /// The version of the API, and the rest that moves things, at which nothing moved.
+    still: Option<(u64, MovesBy)>,
+    /// The tick after which each pod was there, by uid.
+    born: BTreeMap<String, u32>,
+    /// Pods that were ever made, by Deployment.
+    made: BTreeMap<String, u64>,
 }
 
 impl Cluster {
     /// Pods that were ever made.
-    pub const fn made(&self) -> u64 {
-        self.pods
+    pub fn made(&self) -> u64 {
+        self.made.values().sum()
     }
 
     /// The containers of an image end and start anew.
@@ -51,6 +66,34 @@ impl Cluster {
 
     /// One step of everything. Whether anything changed, or still will.
     pub fn tick(&mut self, api: &mut Api, now: &str) -> bool {
+        self.ticks += 1;
+        let moves_by = (api.version, self.moves_by());
+        if self.still.as_ref() == Some(&moves_by) {
+            return false;
+        }
+        let moved = self.move_on(api, now);
+        self.still = (!moved).then_some(moves_by);
+        moved
+    }
+
+    fn moves_by(&self) -> MovesBy {
+        let Self {
+            fates,
+            broken,
+            frozen,
+            keeps_addresses,
+            restarts,
+            ..
+        } = self;
+        (
+            fates.clone(),
+            broken.clone(),
+            [*frozen, *keeps_addresses],
+            restarts.clone(),
+        )
+    }
+
+    fn move_on(&mut self, api: &mut Api, now: &str) -> bool {
         let before = api.version;
         if !self.frozen {
             slices(api, now);
@@ -73,19 +116,17 @@ impl Cluster {
 
     fn pods(&mut self, api: &mut Api) -> bool {
         let mut counting = false;
-        for pod in api.held("Pod") {
-            let (name, uid) = (name_of(&pod), uid_of(&pod));
+        for pod in api.held("Pod").values() {
+            let (name, uid) = (name_of(pod), uid_of(pod));
             if !pod["metadata"]["deletionTimestamp"].is_null() {
                 api.remove(&("Pod", name));
                 continue;
             }
-            let age = self.ages.entry(uid.clone()).or_default();
-            *age += 1;
-            let age = *age;
-            let fate = self.fate(&pod);
+            let age = self.ticks - *self.born.entry(uid.clone()).or_insert(self.ticks - 1);
+            let fate = self.fate(pod);
             let mut status = json!({});
             if fate != Fate::Unschedulable {
-                status["podIP"] = format!("10.1.0.{}", uid.trim_start_matches("uid-")).into();
+                status["podIP"] = address(&name).into();
             }
             counting |= matches!(fate, Fate::Ready(after) if age <= after + 1);
             let ready =
@@ -102,17 +143,18 @@ impl Cluster {
     }
 
     fn deployments(&mut self, api: &mut Api, now: &str) {
-        for deployment in &api.held("Deployment") {
+        for deployment in api.held("Deployment").values() {
             let template = &deployment["spec"]["template"];
             let desired =
                 usize::try_from(deployment["spec"]["replicas"].as_i64().unwrap_or(0)).unwrap();
             let uid = uid_of(deployment);
-            let mut pods = api.held("Pod");
-            pods.retain(|p| {
+            let pods = api.held("Pod");
+            let is_its = |p: &&Arc<Object>| {
                 p["metadata"]["ownerReferences"][0]["uid"] == uid.as_str()
                     && p["metadata"]["deletionTimestamp"].is_null()
-            });
-            let (current, old): (Vec<_>, Vec<_>) =
+            };
+            let pods: Vec<&Arc<Object>> = pods.values().filter(is_its).collect();
+            let (current, old): (Vec<&Arc<Object>>, Vec<_>) =
                 pods.iter().partition(|p| p["spec"] == template["spec"]);
             let refused = self.fate(template) == Fate::Quota && current.len() < desired;
             if !refused {
@@ -149,8 +191,9 @@ impl Cluster {
     }
 
     fn pod(&mut self, api: &mut Api, deployment: &Value, now: &str) {
-        self.pods += 1;
-        let name = format!("{}-{}", name_of(deployment), self.pods);
+        let made = self.made.entry(name_of(deployment)).or_default();
+        *made += 1;
+        let name = format!("{}-{made}", name_of(deployment));
         let template = &deployment["spec"]["template"];
         let pod = json!({
             "apiVersion": "v1",
@@ -165,6 +208,13 @@ impl Cluster {
         });
         api.create(("Pod", name), pod, now).unwrap();
     }
+}
+
+/// An address for a pod of this name.
+fn address(name: &str) -> String {
+    let hash = |sum: u16, byte| sum.wrapping_mul(31).wrapping_add(u16::from(byte));
+    let [a, b] = name.bytes().fold(7, hash).to_be_bytes();
+    format!("10.1.{a}.{b}")
 }
 
 fn conditions(fate: Fate, ready: bool) -> Value {
@@ -212,7 +262,7 @@ pub fn selects(selector: &Value, labels: &Value) -> bool {
 
 /// A Service without a selector keeps the slice it had, as in the real controller.
 fn slices(api: &mut Api, now: &str) {
-    for service in api.held("Service") {
+    for service in api.held("Service").values() {
         let selector = &service["spec"]["selector"];
         if selector.as_object().is_none_or(serde_json::Map::is_empty) {
             continue;
@@ -228,11 +278,11 @@ fn slices(api: &mut Api, now: &str) {
                     "targetRef": {"kind": "Pod", "name": name_of(pod), "uid": uid_of(pod)}})
             })
             .collect();
-        let name = format!("{}-v4", name_of(&service));
+        let name = format!("{}-v4", name_of(service));
         let mut labels = service["metadata"]["labels"].clone();
-        labels["kubernetes.io/service-name"] = name_of(&service).into();
-        let owner = json!([{"apiVersion": "v1", "kind": "Service", "name": name_of(&service),
-            "uid": uid_of(&service), "controller": true}]);
+        labels["kubernetes.io/service-name"] = name_of(service).into();
+        let owner = json!([{"apiVersion": "v1", "kind": "Service", "name": name_of(service),
+            "uid": uid_of(service), "controller": true}]);
         let endpoints = Value::Array(endpoints);
         let Some(slice) = api.get("EndpointSlice", &name) else {
             let slice = json!({"apiVersion": "discovery.k8s.io/v1", "addressType": "IPv4",
@@ -253,7 +303,11 @@ fn slices(api: &mut Api, now: &str) {
 
 /// The garbage collector: what has an owner that is gone goes; a pod gets its grace period.
 fn collect(api: &mut Api, now: &str) {
-    let alive: BTreeSet<String> = api.objects.values().map(|o| uid_of(o)).collect();
+    let alive: BTreeSet<&str> = api
+        .objects
+        .iter()
+        .filter_map(|(_, _, o)| o["metadata"]["uid"].as_str())
+        .collect();
     let is_orphan = |o: &Value| {
         let owners = o["metadata"]["ownerReferences"].as_array();
         owners.is_some_and(|owners| {
@@ -266,8 +320,8 @@ fn collect(api: &mut Api, now: &str) {
     let orphans: Vec<_> = api
         .objects
         .iter()
-        .filter(|(_, o)| is_orphan(o))
-        .map(|(key, _)| key.clone())
+        .filter(|(_, _, o)| is_orphan(o))
+        .map(|(kind, name, _)| (kind, name.to_string()))
         .collect();
     for key in orphans {
         if key.0 == "Pod" {

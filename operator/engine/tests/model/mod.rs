@@ -12,7 +12,9 @@ mod merge;
 mod outcome;
 mod pods;
 mod reading;
+mod seen;
 mod shell;
+mod store;
 mod story;
 mod world;
 

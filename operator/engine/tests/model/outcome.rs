@@ -37,8 +37,8 @@ const PASSING: [&str; 21] = [
 pub fn outcome(world: &World) -> BTreeMap<String, Value> {
     let mut seen = BTreeMap::new();
     let mut pods: BTreeMap<String, i64> = BTreeMap::new();
-    for ((kind, name), object) in &world.api.objects {
-        match *kind {
+    for (kind, name, object) in world.api.objects.iter() {
+        match kind {
             "Pod" => {
                 let labels = object["metadata"]["labels"].to_string();
                 *pods
@@ -50,9 +50,9 @@ pub fn outcome(world: &World) -> BTreeMap<String, Value> {
                 seen.insert(format!("{kind} {name}"), json!(endpoints.len()));
             }
             _ => {
-                let mut object = (**object).clone();
+                let mut object = (***object).clone();
                 strip(&mut object);
-                if *kind == "ControllerRevision" {
+                if kind == "ControllerRevision" {
                     // A number in the order of storing, past what stood there at that moment.
                     object["revision"] = Value::Null;
                 }

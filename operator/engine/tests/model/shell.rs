@@ -1,16 +1,15 @@
 //! The shell around the engine, as the controller has it: observe, ask, carry out, observe again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use changeover_crds::names;
-use changeover_engine::{Decision, FLIPS, Failure, Observation, Request, Step, decide};
+use changeover_engine::{Decision, FLIPS, Failure, Request, Step, decide};
 use changeover_engine::{Question, QuestionKey, Record, Target};
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::api::{Api, Call, Verb};
+use super::api::{Call, Verb};
+use super::bugs::Bug;
 use super::faults::Fault;
 use super::world::{RELEASE, World};
 
@@ -20,8 +19,8 @@ pub struct Shell {
     pub answers: BTreeMap<QuestionKey, Record>,
     /// Asked, and not answered yet.
     pub pending: Vec<Question>,
-    flips: BTreeMap<String, Vec<(i64, Timestamp)>>,
-    failures: Vec<Failure>,
+    pub flips: BTreeMap<String, Vec<(i64, Timestamp)>>,
+    pub failures: Vec<Failure>,
 }
 
 /// What one pass came to.
@@ -35,80 +34,18 @@ pub enum Pass {
     Idle(Option<Timestamp>),
 }
 
-/// Typed objects by resourceVersion: parsing each object once is what an informer's cache does too.
-#[derive(Clone, Default)]
-pub struct Parsed<T>(BTreeMap<String, (String, Arc<T>)>);
-
-impl<T: DeserializeOwned + Clone> Parsed<T> {
-    fn list(&mut self, api: &Api, kind: &'static str) -> Vec<T> {
-        let parse = |object: &Value| {
-            let version = object["metadata"]["resourceVersion"]
-                .as_str()
-                .unwrap_or_default();
-            let name = object["metadata"]["name"].as_str().unwrap_or_default();
-            match self.0.get(name) {
-                Some((known, typed)) if known == version => (**typed).clone(),
-                _ => {
-                    let typed: T = serde_json::from_value(object.clone())
-                        .unwrap_or_else(|error| panic!("{error}: {object}"));
-                    let entry = (version.to_owned(), Arc::new(typed.clone()));
-                    self.0.insert(name.to_owned(), entry);
-                    typed
-                }
-            }
-        };
-        let labelled = |o: &&Value| o["metadata"]["labels"][names::RELEASE] == RELEASE;
-        api.list(kind).filter(labelled).map(parse).collect()
-    }
-}
-
-#[derive(Clone, Default)]
-pub struct Cache {
-    deployments: Parsed<k8s_openapi::api::apps::v1::Deployment>,
-    services: Parsed<k8s_openapi::api::core::v1::Service>,
-    config_maps: Parsed<k8s_openapi::api::core::v1::ConfigMap>,
-    budgets: Parsed<k8s_openapi::api::policy::v1::PodDisruptionBudget>,
-    revisions: Parsed<k8s_openapi::api::apps::v1::ControllerRevision>,
-    pods: Parsed<k8s_openapi::api::core::v1::Pod>,
-    slices: Parsed<k8s_openapi::api::discovery::v1::EndpointSlice>,
-}
-
 impl World {
-    /// What the shell sees. Children may be of an older state than the release, as from a slow watch.
-    fn observe(&mut self) -> Option<Observation> {
-        let release = self.api.get("ExchangeRelease", RELEASE)?;
-        let release = serde_json::from_value(release.clone()).unwrap();
-        let children = match self.fault {
-            Some(Fault::Stale(age)) => self.past.iter().rev().nth(age).map(AsRef::as_ref),
-            _ => None,
-        };
-        let children = children.unwrap_or(&self.api);
-        let cache = &mut self.cache;
-        Some(Observation {
-            release,
-            deployments: cache.deployments.list(children, "Deployment"),
-            services: cache.services.list(children, "Service"),
-            config_maps: cache.config_maps.list(children, "ConfigMap"),
-            budgets: cache.budgets.list(children, "PodDisruptionBudget"),
-            revisions: cache.revisions.list(children, "ControllerRevision"),
-            pods: cache.pods.list(children, "Pod"),
-            slices: cache.slices.list(children, "EndpointSlice"),
-            answers: self.shell.answers.clone(),
-            asking: self.shell.pending.iter().map(|q| q.key.clone()).collect(),
-            approvers_verified: false,
-            flips: self.shell.flips.clone(),
-            failures: self.shell.failures.clone(),
-        })
-    }
-
     /// One pass of the shell, under the fault that is armed, if any.
     pub fn pass(&mut self) -> Pass {
-        let Some(mut obs) = self.observe() else {
+        if !self.observe() {
             return Pass::Idle(None);
-        };
+        }
         self.advance_clock(jiff::SignedDuration::from_millis(1));
         let bug = self.bug;
-        bug.blind(&mut obs);
+        let mut obs = std::mem::take(&mut self.seen.obs).unwrap();
+        if bug != Bug::None {
+            bug.blind(&mut obs);
+        }
         let mut decision = decide(&obs, self.clock);
         bug.corrupt(&mut decision, &obs, self.clock);
         let fault = self.fault.take();
@@ -152,6 +89,8 @@ impl World {
             Step::Wait(until) => Pass::Idle(*until),
         };
         self.tell(&decision, pass);
+        // What a bug made of it is not shown again.
+        self.seen.keep(obs, bug == Bug::None);
         pass
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use changeover_crds::ExchangeReleaseStatus;
+use changeover_crds::{ExchangeRelease, ExchangeReleaseStatus};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -11,7 +11,9 @@ use super::api::{Api, Call, name_of, uid_of};
 use super::bugs::Bug;
 use super::cluster::{Cluster, Fate};
 use super::faults::Fault;
-use super::shell::{Cache, Pass, Shell};
+use super::seen::Seen;
+use super::shell::{Pass, Shell};
+use super::store::Store;
 use super::story::Point;
 
 pub const RELEASE: &str = "shop";
@@ -26,12 +28,12 @@ pub struct World {
     pub cluster: Cluster,
     pub clock: Timestamp,
     pub shell: Shell,
-    pub cache: Cache,
+    pub seen: Seen,
     /// Armed for the next pass.
     pub fault: Option<Fault>,
     /// Requests in the hands of a stopped process, sent when so many passes are over.
     pub withheld: Option<(u32, Vec<Call>)>,
-    pub past: VecDeque<Arc<Api>>,
+    pub past: VecDeque<Store>,
     /// The version that an image answers, where it is not its tag.
     pub answers: BTreeMap<String, String>,
     /// Images with which journeys fail.
@@ -63,7 +65,7 @@ impl World {
             cluster: Cluster::default(),
             clock: "2026-01-01T00:00:00Z".parse().unwrap(),
             shell: Shell::default(),
-            cache: Cache::default(),
+            seen: Seen::default(),
             fault: None,
             withheld: None,
             past: VecDeque::new(),
@@ -161,8 +163,9 @@ impl World {
     }
 
     pub fn status(&self) -> ExchangeReleaseStatus {
-        let status = &self.raw("ExchangeRelease", RELEASE)["status"];
-        serde_json::from_value(status.clone()).unwrap_or_default()
+        let release = self.api.objects.of("ExchangeRelease").get(RELEASE);
+        let status = release.and_then(|r| r.typed::<ExchangeRelease>().status.clone());
+        status.unwrap_or_default()
     }
 
     pub fn raw(&self, kind: &'static str, name: &str) -> &Value {
@@ -191,7 +194,7 @@ impl World {
             if self.past.len() == PAST {
                 self.past.pop_front();
             }
-            self.past.push_back(Arc::new(self.api.seen()));
+            self.past.push_back(self.api.objects.clone());
         }
         let from = self.phase();
         let pass = self.taped();

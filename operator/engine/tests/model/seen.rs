@@ -1,0 +1,149 @@
+//! What the shell sees: typed objects, of which only those are replaced that changed since it looked last.
+
+use std::sync::Arc;
+
+use changeover_crds::{ExchangeRelease, names};
+use changeover_engine::Observation;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use serde::de::DeserializeOwned;
+
+use super::faults::Fault;
+use super::store::{Object, Store};
+use super::world::{RELEASE, World};
+
+/// The last observation, and the objects that it was made of.
+#[derive(Default)]
+pub struct Seen {
+    pub obs: Option<Box<Observation>>,
+    of: Shown,
+}
+
+#[derive(Default)]
+struct Shown {
+    release: Option<Arc<Object>>,
+    deployments: Vec<Arc<Object>>,
+    services: Vec<Arc<Object>>,
+    config_maps: Vec<Arc<Object>>,
+    budgets: Vec<Arc<Object>>,
+    revisions: Vec<Arc<Object>>,
+    pods: Vec<Arc<Object>>,
+    slices: Vec<Arc<Object>>,
+}
+
+impl Clone for Seen {
+    /// A world that is kept for later looks anew when it goes on.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Seen {
+    /// Takes an observation back, to be brought up to date by the next look; unless it is spoilt.
+    pub fn keep(&mut self, obs: Box<Observation>, is_sound: bool) {
+        self.obs = is_sound.then_some(obs);
+    }
+}
+
+impl World {
+    /// Looks at everything; whether there is a release. Children may be of an older state than the
+    /// release, as from a slow watch.
+    pub fn observe(&mut self) -> bool {
+        let named = self.api.objects.of("ExchangeRelease");
+        let Some(release) = named.get(RELEASE) else {
+            return false;
+        };
+        let stale = match self.fault {
+            Some(Fault::Stale(age)) => self.past.iter().rev().nth(age),
+            _ => None,
+        };
+        let store = stale.unwrap_or(&self.api.objects);
+        let Seen { obs, of } = &mut self.seen;
+        if obs.is_none() {
+            *of = Shown::default();
+        }
+        let obs = obs.get_or_insert_with(|| Box::new(blank(release.typed())));
+        if of.release.as_ref().is_none_or(|r| !Arc::ptr_eq(r, release)) {
+            obs.release.clone_from(release.typed());
+            of.release = Some(release.clone());
+        }
+        show::<Deployment>(
+            &mut obs.deployments,
+            &mut of.deployments,
+            store,
+            "Deployment",
+        );
+        show::<Service>(&mut obs.services, &mut of.services, store, "Service");
+        show::<ConfigMap>(
+            &mut obs.config_maps,
+            &mut of.config_maps,
+            store,
+            "ConfigMap",
+        );
+        show::<PodDisruptionBudget>(
+            &mut obs.budgets,
+            &mut of.budgets,
+            store,
+            "PodDisruptionBudget",
+        );
+        show::<ControllerRevision>(
+            &mut obs.revisions,
+            &mut of.revisions,
+            store,
+            "ControllerRevision",
+        );
+        show::<Pod>(&mut obs.pods, &mut of.pods, store, "Pod");
+        show::<EndpointSlice>(&mut obs.slices, &mut of.slices, store, "EndpointSlice");
+        obs.answers.clone_from(&self.shell.answers);
+        obs.asking = self.shell.pending.iter().map(|q| q.key.clone()).collect();
+        obs.flips.clone_from(&self.shell.flips);
+        obs.failures.clone_from(&self.shell.failures);
+        true
+    }
+}
+
+fn blank(release: &ExchangeRelease) -> Observation {
+    Observation {
+        release: release.clone(),
+        deployments: Vec::new(),
+        services: Vec::new(),
+        config_maps: Vec::new(),
+        budgets: Vec::new(),
+        revisions: Vec::new(),
+        pods: Vec::new(),
+        slices: Vec::new(),
+        answers: [].into(),
+        asking: [].into(),
+        approvers_verified: false,
+        flips: [].into(),
+        failures: Vec::new(),
+    }
+}
+
+fn show<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+    typed: &mut Vec<T>,
+    shown: &mut Vec<Arc<Object>>,
+    store: &Store,
+    kind: &str,
+) {
+    let is_labelled = |o: &&Arc<Object>| o["metadata"]["labels"][names::RELEASE] == RELEASE;
+    let mut place = 0;
+    for object in store.of(kind).values().filter(is_labelled) {
+        match shown.get_mut(place) {
+            Some(known) if Arc::ptr_eq(known, object) => {}
+            Some(known) => {
+                *known = object.clone();
+                typed[place].clone_from(object.typed());
+            }
+            None => {
+                shown.push(object.clone());
+                typed.push(object.typed::<T>().clone());
+            }
+        }
+        place += 1;
+    }
+    shown.truncate(place);
+    typed.truncate(place);
+}

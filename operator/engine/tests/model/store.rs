@@ -1,0 +1,85 @@
+//! Objects as the API server keeps them. A version of an object is shared by all worlds that hold it, and
+//! so is what was made of it: its typed form, and its digest.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// In the order in which they are listed.
+pub const KINDS: [&str; 8] = [
+    "ConfigMap",
+    "ControllerRevision",
+    "Deployment",
+    "EndpointSlice",
+    "ExchangeRelease",
+    "Pod",
+    "PodDisruptionBudget",
+    "Service",
+];
+
+/// One version of one object.
+pub struct Object {
+    value: Value,
+    typed: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl Object {
+    pub fn new(value: Value) -> Arc<Self> {
+        Arc::new(Self {
+            value,
+            typed: OnceLock::new(),
+        })
+    }
+
+    /// As an informer keeps it. Every version is decoded once.
+    pub fn typed<T: DeserializeOwned + Send + Sync + 'static>(&self) -> &T {
+        let decode = || -> Box<dyn Any + Send + Sync> {
+            let typed = serde::Deserialize::deserialize(&self.value);
+            Box::<T>::new(typed.unwrap_or_else(|error| panic!("{error}: {}", self.value)))
+        };
+        self.typed.get_or_init(decode).downcast_ref().unwrap()
+    }
+}
+
+impl Deref for Object {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.value
+    }
+}
+
+/// Objects of one kind by name.
+pub type Named = BTreeMap<Arc<str>, Arc<Object>>;
+
+/// All objects. A copy costs little, and stays as it is while the original goes on.
+#[derive(Clone, Default)]
+pub struct Store([Arc<Named>; KINDS.len()]);
+
+impl Store {
+    pub fn of(&self, kind: &str) -> &Arc<Named> {
+        &self.0[place(kind)]
+    }
+
+    pub fn of_mut(&mut self, kind: &str) -> &mut Named {
+        Arc::make_mut(&mut self.0[place(kind)])
+    }
+
+    /// Kind, name and object.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Arc<str>, &Arc<Object>)> {
+        let of_kind = |(kind, named): (&'static str, _)| {
+            let named: &Arc<Named> = named;
+            named.iter().map(move |(name, object)| (kind, name, object))
+        };
+        KINDS.into_iter().zip(&self.0).flat_map(of_kind)
+    }
+}
+
+fn place(kind: &str) -> usize {
+    let place = KINDS.iter().position(|k| *k == kind);
+    place.unwrap_or_else(|| panic!("no such kind: {kind}"))
+}
