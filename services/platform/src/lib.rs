@@ -33,4 +33,4 @@ pub use problem::Problem;
 pub use run::{Routes, StartError, run};
 pub use settings::Settings;
 pub use signing::{SigningKey, SigningKeyError};
-pub use tokens::{Caller, KeySet, KeySource, KeysUnavailable};
+pub use tokens::{Caller, KeySet, KeySource, KeysUnavailable, Subject};

@@ -15,7 +15,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::tokens::Claims;
+use crate::tokens::{Claims, Subject};
 
 /// The key that tokens are signed with.
 pub struct SigningKey {
@@ -84,14 +84,31 @@ impl SigningKey {
         }
     }
 
-    /// Signs a token for a user, valid from `now` (seconds since 1970) for `ttl` seconds.
+    /// Signs a token for a user without a role, valid from `now` (seconds since 1970) for `ttl` seconds.
     ///
     /// # Errors
     /// When the key cannot sign.
     pub fn sign(&self, user: Uuid, now: u64, ttl: u64) -> Result<String, SigningKeyError> {
+        let subject = Subject {
+            user,
+            ..Subject::default()
+        };
+        self.sign_for(subject, now, ttl)
+    }
+
+    /// Signs a token that says what its user may do, valid as with [`SigningKey::sign`].
+    ///
+    /// # Errors
+    /// When the key cannot sign.
+    pub fn sign_for(
+        &self,
+        subject: Subject,
+        now: u64,
+        ttl: u64,
+    ) -> Result<String, SigningKeyError> {
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(self.kid.clone());
-        let claims = Claims::new(user, now, ttl);
+        let claims = Claims::new(subject, now, ttl);
         Ok(jsonwebtoken::encode(&header, &claims, &self.key)?)
     }
 }

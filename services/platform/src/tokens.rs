@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest};
 use jsonwebtoken::jwk::JwkSet;
@@ -30,15 +31,32 @@ const REFETCH: Duration = Duration::from_secs(1);
 pub(crate) struct Claims {
     iss: String,
     sub: Uuid,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    synthetic: bool,
     iat: u64,
     exp: u64,
 }
 
+/// Whom a token is for, and what they may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// The user's id.
+    pub user: Uuid,
+    /// Roles, such as `operator`.
+    pub roles: Vec<String>,
+    /// Whether the account belongs to a journey: it trades with its like only.
+    pub synthetic: bool,
+}
+
 impl Claims {
-    pub(crate) fn new(user: Uuid, now: u64, ttl: u64) -> Self {
+    pub(crate) fn new(subject: Subject, now: u64, ttl: u64) -> Self {
         Self {
             iss: ISSUER.to_owned(),
-            sub: user,
+            sub: subject.user,
+            roles: subject.roles,
+            synthetic: subject.synthetic,
             iat: now,
             exp: now.saturating_add(ttl),
         }
@@ -113,7 +131,7 @@ impl KeySet {
     }
 
     /// Who a token was signed for.
-    async fn verify(&self, token: &str) -> Result<Uuid, Problem> {
+    async fn verify(&self, token: &str) -> Result<Subject, Problem> {
         let invalid =
             || Problem::unauthorized("The token is not valid or has expired. Log in again.");
         let header = decode_header(token).map_err(|_| invalid())?;
@@ -130,7 +148,11 @@ impl KeySet {
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
         validation.leeway = 5;
         let token = decode::<Claims>(token, &key, &validation).map_err(|_| invalid())?;
-        Ok(token.claims.sub)
+        Ok(Subject {
+            user: token.claims.sub,
+            roles: token.claims.roles,
+            synthetic: token.claims.synthetic,
+        })
     }
 
     fn known(&self, kid: &str) -> Option<DecodingKey> {
@@ -167,8 +189,31 @@ impl KeySet {
 pub struct Caller {
     /// The user's id.
     pub user: Uuid,
+    /// The user's roles.
+    pub roles: Vec<String>,
+    /// Whether the account belongs to a journey.
+    pub synthetic: bool,
     /// The token, to be forwarded to other services and nowhere else.
     pub token: String,
+}
+
+impl Caller {
+    /// Refuses whoever lacks a role.
+    ///
+    /// # Errors
+    /// 403 when the caller lacks the role.
+    pub fn require_role(&self, role: &str) -> Result<(), Problem> {
+        if self.roles.iter().any(|own| own == role) {
+            return Ok(());
+        }
+        let detail = format!("This needs the role {role}.");
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "role",
+            "Not permitted",
+            detail,
+        ))
+    }
 }
 
 impl FromRequest for Caller {
@@ -190,8 +235,18 @@ impl FromRequest for Caller {
                     "Send `Authorization: Bearer` with a token.",
                 ));
             };
-            let user = keys.ok_or_else(Problem::internal)?.verify(&token).await?;
-            Ok(Self { user, token })
+            let keys = keys.ok_or_else(Problem::internal)?;
+            let Subject {
+                user,
+                roles,
+                synthetic,
+            } = keys.verify(&token).await?;
+            Ok(Self {
+                user,
+                roles,
+                synthetic,
+                token,
+            })
         })
     }
 }
@@ -228,8 +283,8 @@ mod tests {
         let key = key();
         let token = key.sign(user, now, 60).unwrap();
         let keys = KeySet::new(OneKey(key, Arc::clone(&asked)));
-        assert_eq!(keys.verify(&token).await.unwrap(), user);
-        assert_eq!(keys.verify(&token).await.unwrap(), user);
+        assert_eq!(keys.verify(&token).await.unwrap().user, user);
+        assert_eq!(keys.verify(&token).await.unwrap().user, user);
         assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
 
@@ -249,6 +304,19 @@ mod tests {
         for bad in [expired.as_str(), &unknown, &altered, "", "a.b.c"] {
             assert!(keys.verify(bad).await.is_err(), "{bad}");
         }
-        assert_eq!(keys.verify(&good).await.unwrap(), user);
+        assert_eq!(keys.verify(&good).await.unwrap().user, user);
+    }
+
+    #[tokio::test]
+    async fn a_token_says_what_its_user_may_do() {
+        let subject = Subject {
+            user: Uuid::new_v4(),
+            roles: vec!["operator".to_owned()],
+            synthetic: true,
+        };
+        let key = key();
+        let token = key.sign_for(subject.clone(), get_current_timestamp(), 60);
+        let keys = KeySet::new(OneKey(key, Arc::default()));
+        assert_eq!(keys.verify(&token.unwrap()).await.unwrap(), subject);
     }
 }
