@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use exchange_platform::{Routes, Service, run};
+use exchange_platform::{Service, Shared, run};
 
 use crate::settings::Settings;
 use crate::state::State;
@@ -21,9 +21,10 @@ fn main() -> ExitCode {
         name: "notification",
         schema: "notification",
         migrations: sqlx::migrate!(),
+        endpoints: api::endpoints,
     };
     run(service, settings.platform.clone(), async |platform| {
         let state = State::new(&settings, &platform);
-        Ok(Arc::new(move |config: &mut _| api::routes(config, &state)) as Routes)
+        Ok(Arc::new(move |config: &mut _| state.share(config)) as Shared)
     })
 }

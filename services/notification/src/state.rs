@@ -1,6 +1,6 @@
 //! What the endpoints share.
 
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use exchange_platform::{KeySet, Platform};
 
 use crate::settings::Settings;
@@ -19,5 +19,12 @@ impl State {
             store: Data::new(Store::new(platform.pool().clone())),
             keys: platform.keys(platform.peer("user", &settings.user_url)),
         }
+    }
+
+    /// Hands it to the endpoints.
+    pub fn share(&self, config: &mut ServiceConfig) {
+        config
+            .app_data(self.store.clone())
+            .app_data(self.keys.clone());
     }
 }

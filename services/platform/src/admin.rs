@@ -1,4 +1,4 @@
-//! The admin port: probes, metrics and the drain lease. Clients do not reach it.
+//! The admin port: probes, metrics, the drain lease and the role. Clients do not reach it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,6 +8,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Data, Json, ServiceConfig, delete, get, put, resource};
 use serde::{Deserialize, Serialize};
 
+use crate::colour_role::ColourRole;
 use crate::drain::parse_duration;
 use crate::input::limits;
 use crate::platform::Lifecycle;
@@ -21,6 +22,11 @@ pub(crate) fn routes(config: &mut ServiceConfig, lifecycle: Arc<Lifecycle>) {
         .route("/livez", get().to(livez))
         .route("/readyz", get().to(readyz))
         .route("/metrics", get().to(metrics))
+        .service(
+            resource("/role")
+                .route(get().to(role))
+                .route(put().to(tell_role)),
+        )
         .service(
             resource("/drain")
                 .route(get().to(drain_state))
@@ -46,6 +52,14 @@ async fn metrics(lifecycle: Data<Lifecycle>) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, kind))
         .body(text))
+}
+
+async fn role(lifecycle: Data<Lifecycle>) -> Json<ColourRole> {
+    Json(lifecycle.roles.latest())
+}
+
+async fn tell_role(lifecycle: Data<Lifecycle>, role: Json<ColourRole>) -> Result<Json<ColourRole>, Problem> {
+    Ok(Json(lifecycle.roles.tell(*role).await?))
 }
 
 #[derive(Serialize)]

@@ -7,6 +7,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, PgConnection, PgPool};
 
+use crate::interface::Endpoints;
 use crate::problem::Problem;
 use crate::run::StartError;
 use crate::settings::Settings;
@@ -22,14 +23,23 @@ pub struct Service {
     pub schema: &'static str,
     /// Expand-only migrations: the version before must keep working on the result.
     pub migrations: Migrator,
+    /// Lists the endpoints.
+    pub endpoints: fn(&mut Endpoints<'_>),
 }
 
 /// How to reach the database, from the settings.
-pub(crate) fn options(settings: &Settings, hop: &str) -> Result<PgConnectOptions, StartError> {
+pub(crate) fn options(
+    settings: &Settings,
+    schema: &str,
+    hop: &str,
+) -> Result<PgConnectOptions, StartError> {
     let options = PgConnectOptions::from_str(&settings.database_url);
     // The parser's message may quote the address, and with it the password.
     let options = options.map_err(|_| StartError::DatabaseUrl)?;
-    Ok(options.application_name(hop))
+    // What the platform keeps stands in the schema of each service.
+    Ok(options
+        .application_name(hop)
+        .options([("search_path", schema)]))
 }
 
 /// Waits until the database answers, then brings the service's schema up to date.
@@ -38,12 +48,17 @@ pub(crate) async fn prepare(
     service: &mut Service,
 ) -> Result<(), StartError> {
     let mut connection = connect(options).await?;
-    let migrations = &mut service.migrations;
-    // A newer version may have migrated further; its migrations only expand.
-    migrations.set_ignore_missing(true);
-    migrations.create_schema(service.schema);
-    migrations.dangerous_set_table_name(format!("{}._sqlx_migrations", service.schema));
-    migrations.run_direct(None, &mut connection, false).await?;
+    let mut own = sqlx::migrate!();
+    for (migrations, table) in [
+        (&mut service.migrations, "_sqlx_migrations"),
+        (&mut own, "_platform_migrations"),
+    ] {
+        // A newer version may have migrated further; its migrations only expand.
+        migrations.set_ignore_missing(true);
+        migrations.create_schema(service.schema);
+        migrations.dangerous_set_table_name(format!("{}.{table}", service.schema));
+        migrations.run_direct(None, &mut connection, false).await?;
+    }
     Ok(())
 }
 

@@ -32,8 +32,7 @@ impl DrainLease {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if epoch < state.epoch {
             let detail = format!("Epoch {epoch} is behind epoch {}.", state.epoch);
-            let status = actix_web::http::StatusCode::CONFLICT;
-            return Err(Problem::new(status, "epoch", "Conflict", detail));
+            return Err(Problem::conflict("epoch", detail));
         }
         state.epoch = epoch;
         state.until = Some(now + ttl);

@@ -1,6 +1,7 @@
 //! Which service, version and colour this process is.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::settings::{Colour, Fault, Settings};
 
@@ -21,7 +22,8 @@ pub struct Identity {
 }
 
 /// What `GET /version` answers.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Version)]
 pub(crate) struct VersionDocument<'a> {
     service: &'static str,
     version: &'a str,

@@ -1,17 +1,19 @@
 //! What all services of the exchange share, and nothing else: settings, telemetry, health,
 //! problem documents, tokens, calls to other services, drain and shutdown.
 //!
-//! A service's `main` hands [`run`] its name, its migrations and a function that builds its routes.
+//! A service's `main` hands [`run`] its name, its migrations, its endpoints and what those share.
 //! Everything a client or the operator can rely on in every service is in here.
 
 mod admin;
 mod calls;
+mod colour_role;
 mod database;
 mod drain;
 mod edge;
 mod hops;
 mod identity;
 mod input;
+mod interface;
 mod metrics;
 mod platform;
 mod problem;
@@ -26,11 +28,13 @@ mod tokens;
 mod traffic;
 
 pub use calls::{CallError, Peer};
+pub use colour_role::ColourRole;
 pub use database::{Service, rfc3339};
 pub use hops::Hops;
+pub use interface::Endpoints;
 pub use platform::Platform;
 pub use problem::Problem;
-pub use run::{Routes, StartError, run};
+pub use run::{Shared, StartError, run};
 pub use settings::Settings;
 pub use signing::{SigningKey, SigningKeyError};
 pub use tokens::{Caller, KeySet, KeySource, KeysUnavailable, Subject};

@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::calls::Peer;
+use crate::colour_role::{ColourRole, ColourRoles};
 use crate::drain::DrainLease;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
@@ -39,6 +40,7 @@ pub(crate) struct Lifecycle {
     pub(crate) drain: DrainLease,
     pub(crate) readiness: Readiness,
     pub(crate) metrics: Metrics,
+    pub(crate) roles: ColourRoles,
     stopping: AtomicBool,
 }
 
@@ -50,6 +52,7 @@ impl Lifecycle {
             traffic,
             drain: DrainLease::default(),
             readiness: Readiness::starting(),
+            roles: ColourRoles::new(identity.colour),
             stopping: AtomicBool::new(false),
         })
     }
@@ -107,6 +110,20 @@ impl Platform {
     /// The database.
     pub fn pool(&self) -> &PgPool {
         &self.0.pool
+    }
+
+    /// Whether this colour is the live one, as it was some seconds ago at most.
+    pub fn role(&self) -> ColourRole {
+        self.0.lifecycle.roles.latest()
+    }
+
+    /// Whether this colour is the live one, and stays so until the transaction ends: for outward
+    /// effects, which only the live colour may make.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn holds_live(&self, transaction: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        self.0.lifecycle.roles.hold(transaction).await
     }
 
     /// Another service, at the address that a setting names.

@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Content type of a problem document.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -21,11 +22,17 @@ pub struct Problem {
     retry_after: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// A problem document.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Document<'a> {
+    /// Which kind of problem
+    #[schema(example = "/problems/not-found")]
     r#type: String,
     title: &'a str,
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    /// What to do about it
     detail: &'a str,
 }
 
@@ -66,9 +73,26 @@ impl Problem {
         )
     }
 
+    /// 403: this caller may not do that.
+    pub fn forbidden(kind: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, kind, "Not allowed", detail)
+    }
+
     /// 404: there is no such thing, or it belongs to someone else.
     pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
+    }
+
+    /// 405: the path exists, with other methods.
+    pub(crate) fn method_not_allowed() -> Self {
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        let detail = "This path does not take this method; see the Allow header.";
+        Self::new(status, "method", "Method not allowed", detail)
+    }
+
+    /// 409: it contradicts what was done before.
+    pub fn conflict(kind: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, kind, "Conflict", detail)
     }
 
     /// 422: readable, but it cannot be done as asked.

@@ -69,7 +69,8 @@ impl Readiness {
 pub(crate) async fn watch_database(pool: PgPool, lifecycle: &Lifecycle) {
     let mut answered = true;
     loop {
-        let asked = tokio::time::timeout(PATIENCE, sqlx::query("SELECT 1").execute(&pool)).await;
+        // The question is a useful one: which colour is live.
+        let asked = tokio::time::timeout(PATIENCE, lifecycle.roles.refresh(&pool)).await;
         let answers = matches!(asked, Ok(Ok(_)));
         if answers != answered {
             tracing::warn!(answers, "database");

@@ -10,14 +10,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::database::{self, Service};
 use crate::identity::Identity;
+use crate::interface;
 use crate::platform::{Lifecycle, Platform};
 use crate::readiness::watch_database;
 use crate::server;
 use crate::settings::Settings;
 use crate::telemetry;
 
-/// A service's routes, added to the app of each worker.
-pub type Routes = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
+/// What a service's endpoints share, added to the app of each worker.
+pub type Shared = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
 
 /// Why a process could not start. Its text is the last line that a crashed pod leaves behind, so it
 /// says what to check.
@@ -67,8 +68,15 @@ pub enum StartError {
 pub fn run<B, F>(service: Service, settings: Settings, build: B) -> ExitCode
 where
     B: FnOnce(Platform) -> F,
-    F: Future<Output = Result<Routes, StartError>>,
+    F: Future<Output = Result<Shared, StartError>>,
 {
+    if settings.print_openapi {
+        print!(
+            "{}",
+            interface::text(&interface::document(service.name, service.endpoints))
+        );
+        return ExitCode::SUCCESS;
+    }
     telemetry::start(settings.log_level);
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(2));
     let ended = tokio::runtime::Builder::new_multi_thread()
@@ -89,7 +97,7 @@ where
 async fn live<B, F>(service: Service, settings: Settings, build: B) -> Result<(), StartError>
 where
     B: FnOnce(Platform) -> F,
-    F: Future<Output = Result<Routes, StartError>>,
+    F: Future<Output = Result<Shared, StartError>>,
 {
     let mut signals = Signals::new()?;
     let identity = Identity::new(service.name, &settings);
@@ -119,24 +127,26 @@ async fn start<B, F>(
 ) -> Result<(Platform, server::Running), StartError>
 where
     B: FnOnce(Platform) -> F,
-    F: Future<Output = Result<Routes, StartError>>,
+    F: Future<Output = Result<Shared, StartError>>,
 {
-    let options = database::options(settings, &identity.hop())?;
+    let options = database::options(settings, service.schema, &identity.hop())?;
     lifecycle.readiness.waits_for("waiting for the database");
     database::prepare(&options, &mut service).await?;
     lifecycle.readiness.waits_for("starting");
     let pool = database::pool(&options, settings);
     let platform = Platform::new(identity, pool, Arc::clone(lifecycle));
     let platform = platform.map_err(|error| StartError::Service(Box::new(error)))?;
-    let routes = build(platform.clone()).await?;
-    let client = server::client(settings, &platform, routes)?;
+    let shared = build(platform.clone()).await?;
+    let watch_pool = database::watch_pool(&options);
+    lifecycle.roles.attach(watch_pool.clone(), platform.main());
+    let client = server::client(settings, &platform, shared, service.endpoints)?;
     lifecycle
         .readiness
         .waits_for("waiting for the keys that tokens are checked with");
     let (watched, keys) = (Arc::clone(lifecycle), platform.clone());
     tokio::spawn(async move {
         keys.keys_fetched().await;
-        watch_database(database::watch_pool(&options), &watched).await;
+        watch_database(watch_pool, &watched).await;
     });
     Ok((platform, client))
 }

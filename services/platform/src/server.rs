@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
-use actix_web::web::{Data, get};
-use actix_web::{App, HttpResponse, HttpServer};
+use actix_web::web::{Data, to};
+use actix_web::{App, HttpServer};
 use tokio::task::JoinHandle;
+use utoipa_actix_web::AppExt;
 
 use crate::admin;
 use crate::edge::edge;
 use crate::input::limits;
+use crate::interface::{self, Endpoints, Interface};
 use crate::platform::{Lifecycle, Platform};
-use crate::run::{Routes, StartError};
+use crate::run::{Shared, StartError};
 use crate::settings::Settings;
 
 /// Longer than clients keep idle connections, so that they close first: a request that meets a
@@ -62,19 +64,27 @@ pub(crate) fn admin(settings: &Settings, lifecycle: Arc<Lifecycle>) -> Result<Ru
 pub(crate) fn client(
     settings: &Settings,
     platform: &Platform,
-    routes: Routes,
+    shared: Shared,
+    endpoints: fn(&mut Endpoints<'_>),
 ) -> Result<Running, StartError> {
     let listener = listen(settings, settings.port, "client")?;
     let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(2));
     let traffic = Arc::clone(&platform.lifecycle().traffic);
     let platform = platform.clone();
+    let document = interface::document(platform.identity().service, endpoints);
+    let interface = Data::new(Interface::new(document));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(platform.clone())
             .app_data(Data::new(platform.clone()))
+            .app_data(interface.clone())
             .configure(limits)
-            .route("/version", get().to(version))
-            .configure(|config| routes(config))
+            .configure(|config| shared(config))
+            .into_utoipa_app()
+            .configure(interface::common)
+            .configure(endpoints)
+            .into_app()
+            .default_service(to(interface::nothing_here))
             .wrap(from_fn(edge))
     })
     .workers(workers)
@@ -94,10 +104,6 @@ pub(crate) fn client(
         handle: server.handle(),
         ended: tokio::spawn(server),
     })
-}
-
-async fn version(platform: Data<Platform>) -> HttpResponse {
-    HttpResponse::Ok().json(platform.identity().document())
 }
 
 fn listen(settings: &Settings, port: u16, name: &str) -> Result<TcpListener, StartError> {

@@ -23,6 +23,8 @@ pub struct Settings {
 
     /// PostgreSQL, as postgres://user:password@host:port/database.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    #[arg(required_unless_present = "print_openapi", required = false)]
+    #[arg(default_value_if("print_openapi", "true", ""))]
     pub database_url: String,
 
     /// Database connections this process may hold; one of them watches the database's health.
@@ -61,6 +63,10 @@ pub struct Settings {
     /// Seconds to keep serving after SIGTERM, so that clients learn of it before the port closes.
     #[arg(long, env = "LAME_DUCK_SECONDS", default_value_t = 10)]
     pub lame_duck_seconds: u64,
+
+    /// Print the OpenAPI document of the client port, and exit.
+    #[arg(long)]
+    pub print_openapi: bool,
 }
 
 /// The colour a process serves for.

@@ -1,6 +1,9 @@
 //! A whole exchange of one process of each service, and the people who use it.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use anyhow::{Context, Result, ensure};
+use exchange_platform::{SigningKey, Subject};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -25,6 +28,9 @@ pub struct Trader {
     pub token: String,
 }
 
+/// Shorter than in a cluster, where clients need the time.
+const LAME_DUCK_SECONDS: &str = "2";
+
 /// The password of every [`Trader`].
 pub const PASSWORD: &str = "canary-password-71a4";
 
@@ -40,6 +46,7 @@ impl Exchange {
             ("DATABASE_URL", url.as_str()),
             ("EXCHANGE_COLOUR", "blue"),
             ("LOG_LEVEL", "debug"),
+            ("LAME_DUCK_SECONDS", LAME_DUCK_SECONDS),
         ];
         let user = ServiceProcess::start("user-service", &base).await?;
         let user_url = user.url("");
@@ -62,6 +69,51 @@ impl Exchange {
     /// When it does not start.
     pub async fn another_trade(&self, colour: &str) -> Result<ServiceProcess> {
         trade(&self.postgres.url(), &self.user, &self.notification, colour).await
+    }
+
+    /// One more notification process beside the first.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn another_notification(&self, colour: &str) -> Result<ServiceProcess> {
+        let (database, user) = (self.postgres.url(), self.user.url(""));
+        let settings = [
+            ("DATABASE_URL", database.as_str()),
+            ("EXCHANGE_COLOUR", colour),
+            ("EXCHANGE_VERSION", "2.0.0"),
+            ("LOG_LEVEL", "debug"),
+            ("LAME_DUCK_SECONDS", LAME_DUCK_SECONDS),
+            ("USER_URL", user.as_str()),
+        ];
+        ServiceProcess::start("notification-service", &settings).await
+    }
+
+    /// Signs a token for anyone, with the key that user keeps in the database, valid from now on for
+    /// some seconds; negative ones are over.
+    ///
+    /// # Errors
+    /// When there is no key.
+    pub async fn token(&self, subject: &Subject, seconds: i64) -> Result<String> {
+        let mut database = self.postgres.look().await?;
+        let newest = "SELECT kid, private_key FROM users.signing_keys ORDER BY created_at DESC LIMIT 1";
+        let (kid, pkcs8): (String, Vec<u8>) =
+            sqlx::query_as(newest).fetch_one(&mut database).await?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let from = now.saturating_add_signed(seconds.min(0));
+        let key = SigningKey::from_pkcs8(kid, &pkcs8)?;
+        Ok(key.sign_for(subject.clone(), from, seconds.max(0).unsigned_abs())?)
+    }
+
+    /// Someone who runs the exchange.
+    ///
+    /// # Errors
+    /// When user refuses.
+    pub async fn operator(&self) -> Result<Trader> {
+        let mut operator = self.sign_up().await?;
+        let mut subject = Subject { user: operator.id.parse()?, ..Subject::default() };
+        subject.roles.push("operator".to_owned());
+        operator.token = self.token(&subject, 600).await?;
+        Ok(operator)
     }
 
     /// Registers someone new and logs them in.
@@ -151,6 +203,7 @@ async fn trade(
         ("EXCHANGE_COLOUR", colour),
         ("EXCHANGE_VERSION", "2.0.0"),
         ("LOG_LEVEL", "debug"),
+        ("LAME_DUCK_SECONDS", LAME_DUCK_SECONDS),
         ("USER_URL", user.as_str()),
         ("NOTIFICATION_URL", notification.as_str()),
     ];

@@ -1,10 +1,13 @@
-//! For the tests of the services: a PostgreSQL of their own, and service processes as people run them.
+//! For the tests of the services: a PostgreSQL of their own, service processes as people run them, and
+//! what their OpenAPI documents promise.
 
 mod binaries;
 mod exchange;
+mod interface;
 mod postgres;
 mod process;
 
 pub use exchange::{Exchange, PASSWORD, Trader};
+pub use interface::{Examples, is_checked_in};
 pub use postgres::Postgres;
 pub use process::{ServiceProcess, eventually};

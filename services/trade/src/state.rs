@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use exchange_platform::{KeySet, Peer, Platform};
 use tokio::sync::Notify;
 
@@ -40,5 +40,13 @@ impl State {
             keys: platform.keys(users.clone()),
             users: Data::new(Users(users)),
         }
+    }
+
+    /// Hands it to the endpoints.
+    pub fn share(&self, config: &mut ServiceConfig) {
+        config
+            .app_data(self.store.clone())
+            .app_data(self.users.clone())
+            .app_data(self.keys.clone());
     }
 }

@@ -120,7 +120,7 @@ async fn sigterm_answers_what_is_in_flight_and_asks_idle_connections_to_leave() 
         StatusCode::OK
     );
 
-    // The order outlasts the lame duck of 10 s, so it is in flight when the port closes.
+    // The order outlasts the lame duck of 2 s, so it is in flight when the port closes.
     let port = exchange.trade.port();
     let refused = async || TcpStream::connect(("127.0.0.1", port)).await.is_err();
     assert!(eventually(Duration::from_secs(15), refused).await);

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use exchange_platform::{KeySet, Platform, SigningKey, StartError};
 
 use crate::domain::passwords::Passwords;
@@ -40,6 +40,16 @@ impl State {
             keys: platform.keys(stored.clone()),
             published: Data::new(stored),
         })
+    }
+
+    /// Hands it to the endpoints.
+    pub fn share(&self, config: &mut ServiceConfig) {
+        config
+            .app_data(self.accounts.clone())
+            .app_data(self.passwords.clone())
+            .app_data(self.sessions.clone())
+            .app_data(self.published.clone())
+            .app_data(self.keys.clone());
     }
 }
 

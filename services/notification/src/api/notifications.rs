@@ -1,20 +1,24 @@
 //! A user's notifications.
 
+use actix_web::get;
 use actix_web::web::{Data, Json, Query};
 use exchange_platform::{Caller, Platform, Problem, rfc3339};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::store::{Notification, Store};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub struct Page {
+    /// Leave out this notification and those before it
     after: Option<Uuid>,
+    /// At most so many; 50 when absent, 200 at most
     limit: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Notifications {
     notifications: Vec<NotificationDocument>,
     /// How many come after `after`, in this answer or a later one; only in versions with the feature.
@@ -22,16 +26,25 @@ pub struct Notifications {
     unread: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Notification)]
 #[serde(rename_all = "camelCase")]
 struct NotificationDocument {
     id: Uuid,
     kind: String,
+    #[schema(value_type = Object)]
     payload: Value,
+    #[schema(format = DateTime)]
     created_at: String,
 }
 
-/// `GET /v1/notifications`
+/// The caller's notifications, oldest first
+#[utoipa::path(
+    params(Page),
+    responses((status = 200, body = Notifications)),
+    security(("token" = []))
+)]
+#[get("/v1/notifications")]
 pub async fn list(
     platform: Data<Platform>,
     store: Data<Store>,

@@ -3,19 +3,29 @@
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Most events that are taken at once.
 const MOST: usize = 100;
 
 /// Something that a user should hear of.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "id": "0194f5c2-7a52-7bd2-9a9f-3f3f6f1f2d10",
+    "kind": "fill",
+    "userId": "6f7c1f0a-0c59-4e0e-8f6a-0e0c1f7a9b11",
+    "payload": { "market": "BTC-EUR", "side": "buy", "price": "100", "quantity": "1" },
+    "colour": "blue"
+}))]
 pub struct Event {
     pub id: Uuid,
     pub kind: String,
     pub user_id: Uuid,
+    #[schema(value_type = Object)]
     pub payload: Value,
+    /// The colour that made it
     pub colour: String,
 }
 

@@ -6,27 +6,25 @@ mod idempotency_key;
 mod orders;
 
 use actix_web::http::StatusCode;
-use actix_web::web::{ServiceConfig, get, post, resource};
-use exchange_platform::Problem;
+use actix_web::web::{get, post, resource};
+use exchange_platform::{Endpoints, Problem};
 
-use crate::state::State;
 use crate::store::WriteError;
 
-/// All routes of this service.
-pub fn routes(config: &mut ServiceConfig, state: &State) {
-    config
-        .app_data(state.store.clone())
-        .app_data(state.users.clone())
-        .app_data(state.keys.clone())
-        .service(resource("/v1/deposits").route(post().to(balances::deposit)))
-        .service(resource("/v1/balances").route(get().to(balances::list)))
-        .service(
-            resource("/v1/orders")
-                .route(post().to(orders::place))
-                .route(get().to(orders::list)),
-        )
-        .service(resource("/v1/orders/{id}").route(get().to(orders::show)))
-        .service(resource("/v1/markets/{market}/book").route(get().to(book::show)));
+/// All endpoints of this service.
+pub fn endpoints(endpoints: &mut Endpoints<'_>) {
+    endpoints.map(|config| {
+        config
+            .service(resource("/v1/deposits").route(post().to(balances::deposit)))
+            .service(resource("/v1/balances").route(get().to(balances::list)))
+            .service(
+                resource("/v1/orders")
+                    .route(post().to(orders::place))
+                    .route(get().to(orders::list)),
+            )
+            .service(resource("/v1/orders/{id}").route(get().to(orders::show)))
+            .service(resource("/v1/markets/{market}/book").route(get().to(book::show)))
+    });
 }
 
 /// What clients are told when a write was not done.
