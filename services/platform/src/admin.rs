@@ -58,7 +58,10 @@ async fn role(lifecycle: Data<Lifecycle>) -> Json<ColourRole> {
     Json(lifecycle.roles.latest())
 }
 
-async fn tell_role(lifecycle: Data<Lifecycle>, role: Json<ColourRole>) -> Result<Json<ColourRole>, Problem> {
+async fn tell_role(
+    lifecycle: Data<Lifecycle>,
+    role: Json<ColourRole>,
+) -> Result<Json<ColourRole>, Problem> {
     Ok(Json(lifecycle.roles.tell(*role).await?))
 }
 

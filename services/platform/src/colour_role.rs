@@ -74,7 +74,10 @@ impl ColourRoles {
     }
 
     /// Reads the role anew.
-    pub(crate) async fn refresh(&self, database: impl PgExecutor<'_>) -> Result<ColourRole, sqlx::Error> {
+    pub(crate) async fn refresh(
+        &self,
+        database: impl PgExecutor<'_>,
+    ) -> Result<ColourRole, sqlx::Error> {
         let known = query_as(READ).bind(self.colour.as_str());
         let known: Option<ColourRole> = known.fetch_optional(database).await?;
         let role = known.unwrap_or_else(|| ColourRole::unknown(self.colour));

@@ -95,7 +95,8 @@ impl Exchange {
     /// When there is no key.
     pub async fn token(&self, subject: &Subject, seconds: i64) -> Result<String> {
         let mut database = self.postgres.look().await?;
-        let newest = "SELECT kid, private_key FROM users.signing_keys ORDER BY created_at DESC LIMIT 1";
+        let newest =
+            "SELECT kid, private_key FROM users.signing_keys ORDER BY created_at DESC LIMIT 1";
         let (kid, pkcs8): (String, Vec<u8>) =
             sqlx::query_as(newest).fetch_one(&mut database).await?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
@@ -110,7 +111,10 @@ impl Exchange {
     /// When user refuses.
     pub async fn operator(&self) -> Result<Trader> {
         let mut operator = self.sign_up().await?;
-        let mut subject = Subject { user: operator.id.parse()?, ..Subject::default() };
+        let mut subject = Subject {
+            user: operator.id.parse()?,
+            ..Subject::default()
+        };
         subject.roles.push("operator".to_owned());
         operator.token = self.token(&subject, 600).await?;
         Ok(operator)
