@@ -2,9 +2,11 @@
 
 mod api;
 mod domain;
+mod feed;
 mod settings;
 mod state;
 mod store;
+mod streams;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,22 +1,31 @@
 //! What the endpoints share.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, ServiceConfig};
 use exchange_platform::{KeySet, Platform};
 
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::streams::Streams;
 
 /// What the endpoints share. Cheap to clone.
 #[derive(Clone)]
 pub struct State {
     pub store: Data<Store>,
+    pub streams: Data<Streams>,
     pub keys: KeySet,
 }
 
 impl State {
     pub fn new(settings: &Settings, platform: &Platform) -> Self {
+        let store = Data::new(Store::new(platform.pool().clone()));
+        let streams = Data::new(Streams::default());
+        let listen = Arc::clone(&streams).listen(Arc::clone(&store), platform.clone());
+        platform.spawn(listen);
         Self {
-            store: Data::new(Store::new(platform.pool().clone())),
+            store,
+            streams,
             keys: platform.keys(platform.peer("user", &settings.user_url)),
         }
     }
@@ -25,6 +34,7 @@ impl State {
     pub fn share(&self, config: &mut ServiceConfig) {
         config
             .app_data(self.store.clone())
+            .app_data(self.streams.clone())
             .app_data(self.keys.clone());
     }
 }

@@ -1,7 +1,6 @@
 //! The admin port: probes, metrics, the drain lease and the role. Clients do not reach it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_TYPE;
@@ -98,7 +97,7 @@ async fn take_drain(
             "Write the ttl as a duration, such as 15s.",
         ));
     };
-    lifecycle.drain.take(request.epoch, ttl, Instant::now())?;
+    lifecycle.take_drain(request.epoch, ttl)?;
     Ok(drain_state(lifecycle).await)
 }
 

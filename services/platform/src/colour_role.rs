@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Row, query, query_as};
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Row, query, query_as, query_scalar};
 use tokio::runtime::Handle;
 
 use crate::problem::Problem;
@@ -124,9 +124,23 @@ impl ColourRoles {
     /// Whether the colour is live, held until the transaction ends: a flip that makes another colour
     /// live is kept only after it.
     pub(crate) async fn hold(&self, transaction: &mut PgConnection) -> Result<bool, sqlx::Error> {
-        query("SELECT FROM colour_roles FOR SHARE")
+        // The whole table: the other colour may have no row yet.
+        query("LOCK TABLE colour_roles IN SHARE MODE")
             .execute(&mut *transaction)
             .await?;
         Ok(self.refresh(transaction).await?.live)
+    }
+
+    /// Whether no other colour is the live one.
+    pub(crate) async fn no_other_is_live(
+        &self,
+        database: &mut PgConnection,
+    ) -> Result<bool, sqlx::Error> {
+        let statement = "SELECT coalesce((SELECT colour = $1 FROM colour_roles WHERE live
+             ORDER BY epoch DESC LIMIT 1), true)";
+        query_scalar(statement)
+            .bind(self.colour.as_str())
+            .fetch_one(database)
+            .await
     }
 }

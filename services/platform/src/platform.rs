@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{PgConnection, PgPool};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -14,6 +15,7 @@ use crate::colour_role::{ColourRole, ColourRoles};
 use crate::drain::DrainLease;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
+use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::tokens::{KeySet, KeySource};
 use crate::traffic::Traffic;
@@ -42,6 +44,7 @@ pub(crate) struct Lifecycle {
     pub(crate) metrics: Metrics,
     pub(crate) roles: ColourRoles,
     stopping: AtomicBool,
+    asked_to_leave: Notify,
 }
 
 impl Lifecycle {
@@ -54,6 +57,7 @@ impl Lifecycle {
             readiness: Readiness::starting(),
             roles: ColourRoles::new(identity.colour),
             stopping: AtomicBool::new(false),
+            asked_to_leave: Notify::new(),
         })
     }
 
@@ -62,6 +66,26 @@ impl Lifecycle {
     /// and calls inside the colour depend on that.
     pub(crate) fn leave(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+        self.asked_to_leave.notify_waiters();
+    }
+
+    /// Takes or renews the drain lease.
+    pub(crate) fn take_drain(&self, epoch: u64, ttl: Duration) -> Result<(), Problem> {
+        self.drain.take(epoch, ttl, Instant::now())?;
+        self.asked_to_leave.notify_waiters();
+        Ok(())
+    }
+
+    /// Returns once clients are asked to reconnect.
+    async fn leaving(&self) {
+        loop {
+            // Made before the question, so that what is asked meanwhile is heard.
+            let asked = self.asked_to_leave.notified();
+            if self.closes_connections() {
+                return;
+            }
+            asked.await;
+        }
     }
 
     /// From now on nothing new is taken.
@@ -124,6 +148,21 @@ impl Platform {
     /// When the database does not answer.
     pub async fn holds_live(&self, transaction: &mut PgConnection) -> Result<bool, sqlx::Error> {
         self.0.lifecycle.roles.hold(transaction).await
+    }
+
+    /// Whether what another colour left undone is for this one to finish: the live colour's task, or
+    /// anyone's while none is live.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn takes_leftovers(&self, database: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        self.0.lifecycle.roles.no_other_is_live(database).await
+    }
+
+    /// Returns once clients are asked to reconnect: a long answer ends then.
+    pub fn leaving(&self) -> impl Future<Output = ()> + Send + use<> {
+        let lifecycle = Arc::clone(&self.0.lifecycle);
+        async move { lifecycle.leaving().await }
     }
 
     /// Another service, at the address that a setting names.

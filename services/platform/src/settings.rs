@@ -27,8 +27,9 @@ pub struct Settings {
     #[arg(default_value_if("print_openapi", "true", ""))]
     pub database_url: String,
 
-    /// Database connections this process may hold; one of them watches the database's health.
-    #[arg(long, env = "DATABASE_POOL", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=100))]
+    /// Database connections this process may hold. One of them watches the database's health, and one more
+    /// may listen for news.
+    #[arg(long, env = "DATABASE_POOL", default_value_t = 5, value_parser = clap::value_parser!(u32).range(3..=100))]
     pub database_pool: u32,
 
     /// Version of the exchange this image belongs to.

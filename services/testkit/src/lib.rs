@@ -2,11 +2,13 @@
 //! what their OpenAPI documents promise.
 
 mod binaries;
+mod event_stream;
 mod exchange;
 mod interface;
 mod postgres;
 mod process;
 
+pub use event_stream::{EventStream, StreamEvent};
 pub use exchange::{Exchange, PASSWORD, Trader};
 pub use interface::{Examples, is_checked_in};
 pub use postgres::Postgres;

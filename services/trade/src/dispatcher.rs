@@ -6,11 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange_platform::{CallError, Peer};
-use sqlx::PgPool;
+use exchange_platform::{CallError, Peer, Platform};
 use thiserror::Error;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use crate::store::outbox;
 
@@ -21,11 +19,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Delivers events until told to stop; then delivers what is there once more.
 pub struct Dispatcher {
-    pub pool: PgPool,
+    pub platform: Platform,
     pub notification: Peer,
-    pub colour: &'static str,
     pub new_events: Arc<Notify>,
-    pub stopping: CancellationToken,
 }
 
 #[derive(Debug, Error)]
@@ -38,7 +34,7 @@ enum DispatchError {
 
 impl Dispatcher {
     pub async fn run(self) {
-        while !self.stopping.is_cancelled() {
+        while !self.platform.stopping().is_cancelled() {
             let wait = match self.deliver().await {
                 Ok(0) => POLL,
                 Ok(_) => continue,
@@ -50,7 +46,7 @@ impl Dispatcher {
             tokio::select! {
                 () = self.new_events.notified() => {}
                 () = tokio::time::sleep(wait) => {}
-                () = self.stopping.cancelled() => {}
+                () = self.platform.stopping().cancelled() => {}
             }
         }
         if let Err(error) = self.deliver().await {
@@ -60,8 +56,10 @@ impl Dispatcher {
 
     /// Delivers a batch; returns how many events it held.
     async fn deliver(&self) -> Result<usize, DispatchError> {
-        let mut transaction = self.pool.begin().await?;
-        let events = outbox::claim(&mut transaction, self.colour).await?;
+        let mut transaction = self.platform.pool().begin().await?;
+        let colour = self.platform.identity().colour.as_str();
+        let leftovers = self.platform.takes_leftovers(&mut transaction).await?;
+        let events = outbox::claim(&mut transaction, colour, leftovers).await?;
         if !events.is_empty() {
             self.notification.post("/internal/events", &events).await?;
             outbox::delivered(&mut transaction, &events).await?;

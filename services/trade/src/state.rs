@@ -28,11 +28,9 @@ impl State {
         let colour = platform.identity().colour.as_str();
         let store = Store::new(platform.pool().clone(), colour, Arc::clone(&new_events));
         let dispatcher = Dispatcher {
-            pool: platform.pool().clone(),
+            platform: platform.clone(),
             notification: platform.peer("notification", &settings.notification_url),
-            colour,
             new_events,
-            stopping: platform.stopping().clone(),
         };
         platform.spawn(dispatcher.run());
         Self {

@@ -14,6 +14,6 @@ use crate::store::Store;
 #[post("/internal/events")]
 pub async fn take(store: Data<Store>, events: Json<Vec<Event>>) -> Result<HttpResponse, Problem> {
     check(&events).map_err(|error| Problem::unprocessable("events", error.to_string()))?;
-    store.add(events.into_inner()).await?;
+    store.add(&events).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -2,10 +2,14 @@
 
 mod events;
 mod notifications;
+mod stream;
 
 use exchange_platform::Endpoints;
 
 /// All endpoints of this service.
 pub fn endpoints(endpoints: &mut Endpoints<'_>) {
-    endpoints.service(events::take).service(notifications::list);
+    endpoints
+        .service(events::take)
+        .service(notifications::list)
+        .service(stream::follow);
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::store::{Notification, Store};
+use crate::store::Store;
+use crate::store::inbox::Notification;
 
 #[derive(Deserialize, IntoParams)]
 pub struct Page {
@@ -29,7 +30,7 @@ pub struct Notifications {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Notification)]
 #[serde(rename_all = "camelCase")]
-struct NotificationDocument {
+pub struct NotificationDocument {
     id: Uuid,
     kind: String,
     #[schema(value_type = Object)]
@@ -51,14 +52,7 @@ pub async fn list(
     caller: Caller,
     page: Query<Page>,
 ) -> Result<Json<Notifications>, Problem> {
-    let position = match page.after {
-        None => 0,
-        Some(id) => {
-            let unknown =
-                || Problem::unprocessable("after", "`after` is not one of your notifications.");
-            store.position(caller.user, id).await?.ok_or_else(unknown)?
-        }
-    };
+    let position = position(&store, caller.user, page.after).await?;
     let limit = i64::from(page.limit.unwrap_or(50).clamp(1, 200));
     let notifications = store.after(caller.user, position, limit).await?;
     let unread = match platform.identity().has("unread-count") {
@@ -71,7 +65,20 @@ pub async fn list(
     }))
 }
 
-fn document(notification: Notification) -> NotificationDocument {
+/// Where a reader stands who has seen everything up to a notification.
+pub async fn position(store: &Store, user: Uuid, seen: Option<Uuid>) -> Result<i64, Problem> {
+    let Some(id) = seen else {
+        return Ok(0);
+    };
+    let unknown = || {
+        let detail = "This is not one of your notifications, or no longer. Begin without it.";
+        Problem::unprocessable("after", detail)
+    };
+    store.position(user, id).await?.ok_or_else(unknown)
+}
+
+/// A notification as its user sees it, in a list or in a stream.
+pub fn document(notification: Notification) -> NotificationDocument {
     NotificationDocument {
         id: notification.id,
         kind: notification.kind,

@@ -27,6 +27,9 @@ pub struct Event {
     pub payload: Value,
     /// The colour that made it
     pub colour: String,
+    /// Whether it is about an account of a journey, which is kept for a short time only
+    #[serde(default)]
+    pub synthetic: bool,
 }
 
 /// What is wrong with a batch of events.
@@ -67,6 +70,7 @@ mod tests {
             user_id: Uuid::new_v4(),
             payload,
             colour: "blue".to_owned(),
+            synthetic: false,
         }
     }
 

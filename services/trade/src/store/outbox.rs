@@ -63,15 +63,21 @@ fn payload(order: &NewOrder, fill: &Fill, own: Uuid, side: Side) -> Value {
     })
 }
 
-/// Claims events for the rest of the transaction: those of the own colour, and what another colour has
-/// left behind for 10 s, since nobody else may be there to deliver it.
-pub async fn claim(connection: &mut PgConnection, colour: &str) -> Result<Vec<Event>, sqlx::Error> {
+/// Claims events for the rest of the transaction: those of the own colour, and, where `leftovers` are this
+/// colour's to deliver, what another has left behind for 10 s, since nobody else may be there to do it.
+pub async fn claim(
+    connection: &mut PgConnection,
+    colour: &str,
+    leftovers: bool,
+) -> Result<Vec<Event>, sqlx::Error> {
     let statement = "SELECT id, kind, user_id, payload, colour FROM trade.outbox
-         WHERE delivered_at IS NULL AND (colour = $1 OR created_at < now() - interval '10 seconds')
+         WHERE delivered_at IS NULL
+           AND (colour = $1 OR $3 AND created_at < now() - interval '10 seconds')
          ORDER BY sequence LIMIT $2 FOR UPDATE SKIP LOCKED";
     query_as(statement)
         .bind(colour)
         .bind(BATCH)
+        .bind(leftovers)
         .fetch_all(connection)
         .await
 }
