@@ -111,6 +111,17 @@ impl Peer {
         self.send(request, &Hops::default()).await.map(|_| ())
     }
 
+    /// Posts without a body, on behalf of whoever holds `token`. Not repeated here either.
+    ///
+    /// # Errors
+    /// When no answer came, or one that is not a success.
+    pub async fn command(&self, path: &str, token: &str, hops: &Hops) -> Result<(), CallError> {
+        let request = self.http.post(format!("{}{path}", self.base));
+        self.send(request.bearer_auth(token), hops)
+            .await
+            .map(|_| ())
+    }
+
     async fn send(&self, request: RequestBuilder, hops: &Hops) -> Result<Response, CallError> {
         let request = request.headers(self.headers.clone());
         let answer = request

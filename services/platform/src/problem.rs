@@ -101,6 +101,18 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, title, detail)
     }
 
+    /// 429: nothing was done; the client may try again after `seconds`.
+    pub fn too_many(
+        kind: &'static str,
+        seconds: u32,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let title = "Too many requests";
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, kind, title, detail);
+        problem.retry_after = Some(seconds.max(1));
+        problem
+    }
+
     /// 503: nothing was done; the client may try again after some seconds.
     pub fn unavailable(kind: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let title = "Temporarily unavailable";

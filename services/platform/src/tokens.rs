@@ -25,6 +25,9 @@ use crate::signing::install_provider;
 const ISSUER: &str = "exchange";
 /// Unknown key ids make us fetch the key set at most this often.
 const REFETCH: Duration = Duration::from_secs(1);
+/// Keys are fetched anew after this long: a new key is known before the first token that it signs, and a
+/// withdrawn one does not live on in memory.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// What a token says.
 #[derive(Serialize, Deserialize)]
@@ -124,7 +127,9 @@ impl KeySet {
 
     /// Returns once the keys were fetched, however long that takes.
     pub(crate) async fn fetched(&self) {
-        while let Err(error) = self.fetch().await {
+        loop {
+            let fetched = self.fetch(&mut *self.0.fetched.lock().await).await;
+            let Err(error) = fetched else { return };
             tracing::warn!(%error, "keys cannot be fetched yet");
             tokio::time::sleep(REFETCH).await;
         }
@@ -136,13 +141,7 @@ impl KeySet {
             || Problem::unauthorized("The token is not valid or has expired. Log in again.");
         let header = decode_header(token).map_err(|_| invalid())?;
         let kid = header.kid.ok_or_else(invalid)?;
-        let key = match self.known(&kid) {
-            Some(key) => key,
-            None => {
-                self.refetch(&kid).await?;
-                self.known(&kid).ok_or_else(invalid)?
-            }
-        };
+        let key = self.key(&kid).await?.ok_or_else(invalid)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
@@ -155,32 +154,44 @@ impl KeySet {
         })
     }
 
+    async fn key(&self, kid: &str) -> Result<Option<DecodingKey>, Problem> {
+        let known = self.known(kid);
+        let mut fetched = match &known {
+            // What is known serves on while another request is already fetching.
+            Some(_) => match self.0.fetched.try_lock() {
+                Ok(fetched) => fetched,
+                Err(_) => return Ok(known),
+            },
+            None => self.0.fetched.lock().await,
+        };
+        let patience = if known.is_some() { FRESH } else { REFETCH };
+        if fetched.is_some_and(|at| at.elapsed() < patience) {
+            return Ok(self.known(kid));
+        }
+        if let Err(error) = self.fetch(&mut fetched).await {
+            tracing::warn!(%error, "keys cannot be fetched");
+            if known.is_none() {
+                let detail = "Tokens cannot be checked at the moment. Try again.";
+                return Err(Problem::unavailable("keys", detail));
+            }
+            *fetched = Some(Instant::now());
+        }
+        Ok(self.known(kid))
+    }
+
     fn known(&self, kid: &str) -> Option<DecodingKey> {
         let keys = self.0.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.get(kid).cloned()
     }
 
-    async fn refetch(&self, kid: &str) -> Result<(), Problem> {
-        let mut fetched = self.0.fetched.lock().await;
-        let recent = fetched.is_some_and(|at| at.elapsed() < REFETCH);
-        if recent || self.known(kid).is_some() {
-            return Ok(());
-        }
-        self.fetch().await.map_err(|error| {
-            tracing::warn!(%error, "keys cannot be fetched");
-            Problem::unavailable("keys", "Tokens cannot be checked at the moment. Try again.")
-        })?;
-        *fetched = Some(Instant::now());
-        Ok(())
-    }
-
-    async fn fetch(&self) -> Result<(), KeysUnavailable> {
+    async fn fetch(&self, fetched: &mut Option<Instant>) -> Result<(), KeysUnavailable> {
         let set = self.0.source.fetch().await?;
         let usable = set.keys.iter().filter_map(|jwk| {
             let kid = jwk.common.key_id.clone()?;
             Some((kid, DecodingKey::from_jwk(jwk).ok()?))
         });
         *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = usable.collect();
+        *fetched = Some(Instant::now());
         Ok(())
     }
 }
@@ -318,5 +329,17 @@ mod tests {
         let token = key.sign_for(subject.clone(), get_current_timestamp(), 60);
         let keys = KeySet::new(OneKey(key, Arc::default()));
         assert_eq!(keys.verify(&token.unwrap()).await.unwrap(), subject);
+    }
+
+    #[tokio::test]
+    async fn known_keys_are_fetched_anew_when_they_have_aged() {
+        let (now, asked) = (get_current_timestamp(), Arc::default());
+        let key = key();
+        let token = key.sign(Uuid::new_v4(), now, 60).unwrap();
+        let keys = KeySet::new(OneKey(key, Arc::clone(&asked)));
+        keys.verify(&token).await.unwrap();
+        *keys.0.fetched.lock().await = Instant::now().checked_sub(FRESH);
+        keys.verify(&token).await.unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 }
