@@ -1,8 +1,9 @@
-//! Balances, limit orders, matching by price and time, the order book, and events of fills.
+//! Balances, orders, matching by price and time, the order book, and events of fills.
 
 mod api;
 mod dispatcher;
 mod domain;
+mod retention;
 mod settings;
 mod state;
 mod store;

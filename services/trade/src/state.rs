@@ -7,6 +7,7 @@ use exchange_platform::{KeySet, Peer, Platform};
 use tokio::sync::Notify;
 
 use crate::dispatcher::Dispatcher;
+use crate::retention;
 use crate::settings::Settings;
 use crate::store::Store;
 
@@ -33,8 +34,10 @@ impl State {
             new_events,
         };
         platform.spawn(dispatcher.run());
+        let store = Data::new(store);
+        platform.spawn(retention::run(store.clone(), platform.stopping().clone()));
         Self {
-            store: Data::new(store),
+            store,
             keys: platform.keys(users.clone()),
             users: Data::new(Users(users)),
         }

@@ -5,9 +5,16 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use exchange_platform::Problem;
+use utoipa::IntoParams;
 
 /// The key under which a client may send a write again.
-pub struct IdempotencyKey(pub String);
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header, names("Idempotency-Key"))]
+pub struct IdempotencyKey(
+    /// Names this write, a UUID for example. Sent again, the write is answered and not repeated
+    #[param(min_length = 1, max_length = 128, pattern = "^[ -~]+$")]
+    pub String,
+);
 
 impl FromRequest for IdempotencyKey {
     type Error = Problem;

@@ -1,133 +1,118 @@
-//! Orders.
+//! Orders that were placed.
 
-use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json, Path, Query};
-use exchange_platform::{Caller, Hops, Problem};
+use actix_web::{delete, get};
+use exchange_platform::{Caller, Problem, rfc3339};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::idempotency_key::IdempotencyKey;
-use super::refused;
-use crate::domain::order::{NewOrder, status};
-use crate::state::Users;
+use super::refused::{no_order, refused};
+use crate::domain::order::status;
 use crate::store::idempotency::Idempotency;
 use crate::store::orders::Order;
 use crate::store::{Store, Written};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OrderRequest {
-    market: String,
-    side: String,
-    price: String,
-    quantity: String,
-}
-
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Order)]
+#[serde(rename_all = "camelCase")]
 pub struct OrderDocument {
     id: Uuid,
     market: String,
     side: String,
-    price: Decimal,
+    r#type: String,
+    /// Of a limit order
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<Decimal>,
     quantity: Decimal,
     filled: Decimal,
+    cancelled: Decimal,
+    /// `open`, `partially_filled`, `filled` or `cancelled`
     status: &'static str,
+    #[schema(format = DateTime)]
+    created_at: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Orders {
     orders: Vec<OrderDocument>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Page {
+    /// Only orders older than this one
+    before: Option<Uuid>,
+    /// At most so many; 50 when absent, 200 at most
     limit: Option<u32>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Standing {
-    user_id: Uuid,
-    standing: String,
-}
-
-/// `POST /v1/orders`
-pub async fn place(
+/// The caller's orders, newest first
+#[utoipa::path(params(Page), responses((status = 200, body = Orders)), security(("token" = [])))]
+#[get("/v1/orders")]
+pub async fn list(
     store: Data<Store>,
-    users: Data<Users>,
-    hops: Hops,
     caller: Caller,
-    key: IdempotencyKey,
-    body: Json<OrderRequest>,
-) -> Result<HttpResponse, Problem> {
-    let OrderRequest {
-        market,
-        side,
-        price,
-        quantity,
-    } = body.into_inner();
-    let order = NewOrder::parse(caller.user, &market, &side, &price, &quantity);
-    let order = order.map_err(|error| Problem::unprocessable("order", error.to_string()))?;
-    require_good_standing(&users, &caller, &hops).await?;
-    let key = Idempotency::new(caller.user, key.0, &order.canonical());
-    Ok(match store.place(&key, &order).await.map_err(refused)? {
-        Written::Now(order) => HttpResponse::Created().json(document(order)),
-        Written::Earlier(order) => HttpResponse::Ok().json(document(order)),
-    })
+    page: Query<Page>,
+) -> Result<Json<Orders>, Problem> {
+    let limit = i64::from(page.limit.unwrap_or(50).clamp(1, 200));
+    let orders = store.orders(caller.user, page.before, limit).await?;
+    Ok(Json(Orders {
+        orders: orders.into_iter().map(document).collect(),
+    }))
 }
 
-/// `GET /v1/orders/{id}`
+/// One of the caller's orders
+#[utoipa::path(
+    params(("id" = Uuid, Path)),
+    responses((status = 200, body = OrderDocument)),
+    security(("token" = []))
+)]
+#[get("/v1/orders/{id}")]
 pub async fn show(
     store: Data<Store>,
     caller: Caller,
     id: Path<Uuid>,
 ) -> Result<Json<OrderDocument>, Problem> {
     let order = store.order(caller.user, *id).await?;
-    let missing = || Problem::not_found("You have no order with this id.");
-    Ok(Json(document(order.ok_or_else(missing)?)))
+    Ok(Json(document(order.ok_or_else(no_order)?)))
 }
 
-/// `GET /v1/orders`
-pub async fn list(
+/// Cancel what is left of an order
+///
+/// What it reserved is available again; its fills stay.
+#[utoipa::path(
+    params(("id" = Uuid, Path), IdempotencyKey),
+    responses((status = 200, body = OrderDocument)),
+    security(("token" = []))
+)]
+#[delete("/v1/orders/{id}")]
+pub async fn cancel(
     store: Data<Store>,
     caller: Caller,
-    page: Query<Page>,
-) -> Result<Json<Orders>, Problem> {
-    let limit = page.limit.unwrap_or(50).clamp(1, 200);
-    let orders = store.orders(caller.user, i64::from(limit)).await?;
-    Ok(Json(Orders {
-        orders: orders.into_iter().map(document).collect(),
-    }))
+    id: Path<Uuid>,
+    key: IdempotencyKey,
+) -> Result<Json<OrderDocument>, Problem> {
+    let key = Idempotency::new(caller.user, key.0, &format!("cancel {id}"));
+    let (Written::Now(order) | Written::Earlier(order)) =
+        store.cancel(&key, *id).await.map_err(refused)?;
+    Ok(Json(document(order)))
 }
 
-/// Asks user on every order: an account that was restricted a moment ago must not trade.
-async fn require_good_standing(users: &Users, caller: &Caller, hops: &Hops) -> Result<(), Problem> {
-    let answer: Standing = users
-        .0
-        .get("/v1/standing", Some(&caller.token), hops)
-        .await?;
-    if answer.user_id == caller.user && answer.standing == "good" {
-        return Ok(());
-    }
-    let detail = "This account may not trade. Ask the exchange why.";
-    Err(Problem::new(
-        StatusCode::FORBIDDEN,
-        "standing",
-        "Not in good standing",
-        detail,
-    ))
-}
-
-fn document(order: Order) -> OrderDocument {
+/// An order as its user sees it.
+pub fn document(order: Order) -> OrderDocument {
     OrderDocument {
         id: order.id,
         market: order.market,
         side: order.side,
-        price: order.price,
+        price: (order.kind == "limit").then_some(order.price),
+        r#type: order.kind,
         quantity: order.quantity,
         filled: order.filled,
-        status: status(order.filled, order.quantity),
+        cancelled: order.cancelled,
+        status: status(order.quantity, order.filled, order.cancelled),
+        created_at: rfc3339(order.created_micros),
     }
 }

@@ -18,11 +18,13 @@ pub enum Asset {
     Usd,
 }
 
-/// A base asset that is priced in a quote asset: `BTC-EUR`.
+/// A base asset that is priced in a quote asset: `BTC-EUR`. Journeys trade in markets apart from all
+/// others: `SYN-BTC-EUR`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Market {
     pub base: Asset,
     pub quote: Asset,
+    pub synthetic: bool,
 }
 
 /// What is wrong with an amount or a name.
@@ -46,6 +48,11 @@ pub enum MoneyError {
     Balance,
 }
 
+/// What the names of markets for journeys begin with.
+pub const SYNTHETIC: &str = "SYN-";
+/// What prices lie between.
+pub const LOWEST_PRICE: Decimal = Decimal::from_parts(1, 0, 0, false, 4);
+pub const HIGHEST_PRICE: Decimal = Decimal::from_parts(100_000_000, 0, 0, false, 0);
 /// Most that one order may be worth in its quote asset.
 const MOST_TOTAL: Decimal = Decimal::from_parts(0xd4a5_1000, 0xe8, 0, false, 0);
 /// What a balance stays below.
@@ -75,7 +82,8 @@ impl FromStr for Asset {
 
 impl fmt::Display for Market {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.base.as_str(), self.quote.as_str())
+        let apart = if self.synthetic { SYNTHETIC } else { "" };
+        write!(f, "{apart}{}-{}", self.base.as_str(), self.quote.as_str())
     }
 }
 
@@ -83,29 +91,57 @@ impl FromStr for Market {
     type Err = MoneyError;
 
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        let (base, quote) = text.split_once('-').ok_or(MoneyError::Market)?;
+        let apart = text.strip_prefix(SYNTHETIC);
+        let pair = apart.unwrap_or(text);
+        let (base, quote) = pair.split_once('-').ok_or(MoneyError::Market)?;
         let asset = |name: &str| name.parse::<Asset>().map_err(|_| MoneyError::Market);
         let (base, quote) = (asset(base)?, asset(quote)?);
         if base == quote {
             return Err(MoneyError::Market);
         }
-        Ok(Self { base, quote })
+        Ok(Self {
+            base,
+            quote,
+            synthetic: apart.is_some(),
+        })
+    }
+}
+
+impl Market {
+    /// Whether an account may trade here: those of journeys in their own markets, all others in the rest.
+    pub fn is_for(self, synthetic_account: bool) -> bool {
+        self.synthetic == synthetic_account
+    }
+
+    /// Every market there is, in the order in which several are locked.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let pairs = Asset::ALL
+            .into_iter()
+            .flat_map(|base| Asset::ALL.map(|quote| (base, quote)));
+        let pairs = pairs.filter(|(base, quote)| base != quote);
+        pairs.flat_map(|(base, quote)| {
+            [false, true].map(|synthetic| Self {
+                base,
+                quote,
+                synthetic,
+            })
+        })
     }
 }
 
 /// Reads a price.
 pub fn price(text: &str) -> Result<Decimal, MoneyError> {
-    bounded("price", text, 100_000_000, 4)
+    bounded("price", text, HIGHEST_PRICE, 4)
 }
 
 /// Reads a quantity.
 pub fn quantity(text: &str) -> Result<Decimal, MoneyError> {
-    bounded("quantity", text, 100_000_000, 8)
+    bounded("quantity", text, Decimal::from(100_000_000), 8)
 }
 
-/// Reads an amount of a deposit.
+/// Reads an amount of a deposit or a withdrawal.
 pub fn amount(text: &str) -> Result<Decimal, MoneyError> {
-    bounded("amount", text, 10_000_000_000, 8)
+    bounded("amount", text, Decimal::from(10_000_000_000_u64), 8)
 }
 
 /// What a quantity costs at a price, exactly.
@@ -129,10 +165,9 @@ pub fn add(balance: Decimal, amount: Decimal) -> Result<Decimal, MoneyError> {
 fn bounded(
     name: &'static str,
     text: &str,
-    most: u64,
+    most: Decimal,
     decimals: u32,
 ) -> Result<Decimal, MoneyError> {
-    let most = Decimal::from(most);
     let refused = || MoneyError::Amount {
         name,
         most,
@@ -157,9 +192,28 @@ mod tests {
     #[test]
     fn markets_are_two_different_known_assets() {
         assert_eq!("BTC-EUR".parse::<Market>().unwrap().to_string(), "BTC-EUR");
-        for bad in ["BTC", "BTC-BTC", "BTC-XYZ", "btc-eur", "BTC-EUR-USD", ""] {
+        let apart = "SYN-BTC-EUR".parse::<Market>().unwrap();
+        assert!(apart.synthetic && apart.to_string() == "SYN-BTC-EUR");
+        for bad in [
+            "BTC",
+            "BTC-BTC",
+            "BTC-XYZ",
+            "btc-eur",
+            "BTC-EUR-USD",
+            "SYN-BTC",
+            "SYN-SYN-BTC-EUR",
+            "",
+        ] {
             assert_eq!(bad.parse::<Market>(), Err(MoneyError::Market), "{bad}");
         }
+    }
+
+    #[test]
+    fn all_markets_are_listed_once() {
+        let names: Vec<String> = Market::all().map(|market| market.to_string()).collect();
+        let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
+        assert_eq!((names.len(), distinct.len()), (24, 24));
+        assert!(names.iter().all(|name| name.parse::<Market>().is_ok()));
     }
 
     #[test]
@@ -183,6 +237,8 @@ mod tests {
         }
         assert_eq!(quantity("0.01").unwrap().to_string(), "0.01");
         assert!(price("1.12345").is_err());
+        assert_eq!(price("0.0001"), Ok(LOWEST_PRICE));
+        assert_eq!(price("100000000"), Ok(HIGHEST_PRICE));
     }
 
     #[test]

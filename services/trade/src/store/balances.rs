@@ -1,14 +1,12 @@
-//! Balances and deposits.
+//! Balances.
 
 use std::collections::HashMap;
 
 use rust_decimal::Decimal;
-use sqlx::{FromRow, PgConnection, query, query_as, query_scalar};
+use sqlx::{FromRow, PgConnection, query, query_as};
 use uuid::Uuid;
 
-use super::idempotency::Idempotency;
-use super::{Store, WriteError, Written};
-use crate::domain::money::{Asset, add};
+use super::Store;
 use crate::domain::settlement::Changes;
 
 /// What someone holds of an asset.
@@ -19,66 +17,11 @@ pub struct Balance {
     pub reserved: Decimal,
 }
 
-/// A deposit of test funds.
-#[derive(FromRow)]
-pub struct Deposit {
-    pub id: Uuid,
-    pub asset: String,
-    pub amount: Decimal,
-}
-
 impl Store {
     pub async fn balances(&self, user: Uuid) -> Result<Vec<Balance>, sqlx::Error> {
         let statement = "SELECT asset, available, reserved FROM trade.balances
              WHERE user_id = $1 ORDER BY asset";
         query_as(statement).bind(user).fetch_all(&self.pool).await
-    }
-
-    /// Adds test funds to a balance.
-    pub async fn deposit(
-        &self,
-        key: &Idempotency,
-        asset: Asset,
-        amount: Decimal,
-    ) -> Result<Written<Deposit>, WriteError> {
-        let mut transaction = self.pool.begin().await?;
-        let id = Uuid::now_v7();
-        if let Some(earlier) = key.claim(&mut transaction, id).await? {
-            let statement =
-                "SELECT id, asset, amount FROM trade.deposits WHERE id = $1 AND user_id = $2";
-            let deposit = query_as(statement).bind(earlier).bind(key.user);
-            let deposit = deposit.fetch_optional(&mut *transaction).await?;
-            return deposit.map(Written::Earlier).ok_or(WriteError::KeyReused);
-        }
-        // A row for every asset, so that settling only ever updates.
-        let statement = "INSERT INTO trade.balances (user_id, asset)
-             SELECT $1, asset FROM unnest($2::text[]) AS asset ORDER BY asset ON CONFLICT DO NOTHING";
-        let all: Vec<&str> = Asset::ALL.into_iter().map(Asset::as_str).collect();
-        query(statement)
-            .bind(key.user)
-            .bind(all)
-            .execute(&mut *transaction)
-            .await?;
-        let statement = "UPDATE trade.balances SET available = available + $3
-             WHERE user_id = $1 AND asset = $2 RETURNING available + reserved - $3";
-        let before: Decimal = query_scalar(statement)
-            .bind(key.user)
-            .bind(asset.as_str())
-            .bind(amount)
-            .fetch_one(&mut *transaction)
-            .await?;
-        add(before, amount)?;
-        let statement = "INSERT INTO trade.deposits (id, user_id, asset, amount)
-             VALUES ($1, $2, $3, $4) RETURNING id, asset, amount";
-        let deposit = query_as(statement)
-            .bind(id)
-            .bind(key.user)
-            .bind(asset.as_str())
-            .bind(amount)
-            .fetch_one(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(Written::Now(deposit))
     }
 }
 

@@ -21,7 +21,8 @@ impl Idempotency {
     }
 
     /// Takes the key for the write of `resource`. Returns the resource of the earlier write when the
-    /// key was taken by the same request. A concurrent write under the same key is waited for.
+    /// key was taken by the same request. A concurrent write under the same key is waited for. An erased
+    /// account has no keys and gets none.
     pub async fn claim(
         &self,
         connection: &mut PgConnection,
@@ -29,7 +30,9 @@ impl Idempotency {
     ) -> Result<Option<Uuid>, WriteError> {
         let statement =
             "INSERT INTO trade.idempotency_keys (user_id, key, request_hash, resource_id)
-             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+             SELECT $1, $2, $3, $4
+             WHERE NOT EXISTS (SELECT FROM trade.erasures WHERE user_id = $1)
+             ON CONFLICT DO NOTHING";
         let inserted = query(statement)
             .bind(self.user)
             .bind(&self.key)
@@ -42,15 +45,15 @@ impl Idempotency {
         }
         let statement = "SELECT request_hash, resource_id FROM trade.idempotency_keys
              WHERE user_id = $1 AND key = $2";
-        let (hash, earlier): (Vec<u8>, Uuid) = query_as(statement)
+        let taken: Option<(Vec<u8>, Uuid)> = query_as(statement)
             .bind(self.user)
             .bind(&self.key)
-            .fetch_one(connection)
+            .fetch_optional(connection)
             .await?;
-        if hash == self.hash {
-            Ok(Some(earlier))
-        } else {
-            Err(WriteError::KeyReused)
+        match taken {
+            Some((hash, earlier)) if hash == self.hash => Ok(Some(earlier)),
+            Some(_) => Err(WriteError::KeyReused),
+            None => Err(WriteError::Erased),
         }
     }
 }

@@ -1,17 +1,29 @@
 //! SQL, and nothing but.
 
 pub mod balances;
+mod book;
+mod cancelling;
+mod erasure;
+pub mod export;
+pub mod fills;
+pub mod funds;
 pub mod idempotency;
+pub mod ledger;
 pub mod orders;
 pub mod outbox;
-pub mod placing;
+mod placing;
+mod retention;
 
 use std::sync::Arc;
 
 use sqlx::PgPool;
+use thiserror::Error;
 use tokio::sync::Notify;
 
 use crate::domain::money::{Asset, MoneyError};
+
+/// How often a transaction is tried that others are in the way of.
+const TRIES: u32 = 3;
 
 /// The tables of this service.
 pub struct Store {
@@ -21,16 +33,23 @@ pub struct Store {
 }
 
 /// Why a write was not done.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum WriteError {
-    /// The key was used for another request.
+    #[error("the key was used for another request")]
     KeyReused,
-    /// There is not enough of an asset.
+    #[error("there is not enough {} available", .0.as_str())]
     NoFunds(Asset),
+    #[error("the user has no such order")]
+    NoOrder,
+    #[error("nothing of the order rests in the book any more")]
+    Closed,
+    #[error("the account was erased")]
+    Erased,
     /// An amount leaves its bounds.
-    Money(MoneyError),
-    /// The database refused or did not answer.
-    Database(sqlx::Error),
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    #[error("the database refused or did not answer")]
+    Database(#[from] sqlx::Error),
 }
 
 /// A write that was done now, or the one that was done earlier under the same key.
@@ -50,15 +69,16 @@ impl Store {
     }
 }
 
-impl From<sqlx::Error> for WriteError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<MoneyError> for WriteError {
-    fn from(error: MoneyError) -> Self {
-        Self::Money(error)
+/// Tries a transaction again that another one was in the way of.
+async fn repeat<T>(
+    mut attempt: impl AsyncFnMut() -> Result<T, WriteError>,
+) -> Result<T, WriteError> {
+    let mut tries = 1;
+    loop {
+        match attempt().await {
+            Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
+            done => return done,
+        }
     }
 }
 

@@ -5,16 +5,11 @@ use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
 use super::idempotency::Idempotency;
-use super::orders::Order;
-use super::{Store, WriteError, Written, balances, outbox};
-use crate::domain::matching::{Fill, Resting, match_order};
-use crate::domain::order::{NewOrder, Side};
-use crate::domain::settlement::{reservation, settle};
-
-/// Resting orders that are read at once.
-const PAGE: usize = 100;
-/// How often a transaction is tried that others are in the way of.
-const TRIES: u32 = 3;
+use super::orders::{Order, columns};
+use super::{Store, WriteError, Written, balances, book, outbox, repeat};
+use crate::domain::matching::{Fill, Matched};
+use crate::domain::order::NewOrder;
+use crate::domain::settlement::{needed, settle};
 
 impl Store {
     /// Accepts an order, matches it, settles its fills and writes their events, all or nothing.
@@ -23,13 +18,7 @@ impl Store {
         key: &Idempotency,
         order: &NewOrder,
     ) -> Result<Written<Order>, WriteError> {
-        let mut tries = 1;
-        loop {
-            match self.try_place(key, order).await {
-                Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
-                done => return done,
-            }
-        }
+        repeat(async || self.try_place(key, order).await).await
     }
 
     async fn try_place(
@@ -43,21 +32,23 @@ impl Store {
             let earlier = self.order(order.user, earlier).await?;
             return earlier.map(Written::Earlier).ok_or(WriteError::KeyReused);
         }
-        lock_market(&mut transaction, order).await?;
-        let fills = meet(&mut transaction, order).await?;
-        let changes = settle(order, &fills)?;
-        let (asset, amount) = reservation(order)?;
+        book::lock(&mut transaction, &order.market.to_string()).await?;
+        let matched = book::meet(&mut transaction, order).await?;
+        let changes = settle(order, &matched)?;
+        let (asset, amount) = needed(order, &matched.fills)?;
         let held = balances::lock(&mut transaction, &changes).await?;
         let available = held.get(&(order.user, asset.as_str().to_owned()));
         if available.is_none_or(|available| *available < amount) {
             return Err(WriteError::NoFunds(asset));
         }
         balances::apply(&mut transaction, &changes).await?;
-        let placed = insert_order(&mut transaction, order, &fills).await?;
+        let placed = insert_order(&mut transaction, order, &matched).await?;
+        let placed = placed.ok_or(WriteError::Erased)?;
+        let fills = &matched.fills;
         if !fills.is_empty() {
-            fill_makers(&mut transaction, &fills).await?;
-            insert_fills(&mut transaction, order, &fills).await?;
-            outbox::write(&mut transaction, order, &fills, self.colour).await?;
+            fill_makers(&mut transaction, fills).await?;
+            insert_fills(&mut transaction, order, fills).await?;
+            outbox::write(&mut transaction, order, fills, self.colour).await?;
         }
         transaction.commit().await?;
         if !fills.is_empty() {
@@ -67,81 +58,32 @@ impl Store {
     }
 }
 
-/// One order at a time in each market, over all processes of both colours. Taken in a statement of its
-/// own: what is read next must see what the one before committed.
-async fn lock_market(connection: &mut PgConnection, order: &NewOrder) -> Result<(), sqlx::Error> {
-    query("SELECT pg_advisory_xact_lock(hashtextextended('trade.market ' || $1, 0))")
-        .bind(order.market.to_string())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Reads as much of the book as the order may need, and matches it.
-async fn meet(connection: &mut PgConnection, order: &NewOrder) -> Result<Vec<Fill>, sqlx::Error> {
-    let mut book: Vec<Resting> = Vec::new();
-    loop {
-        let page = resting(connection, order, book.len()).await?;
-        let last = page.len() < PAGE;
-        book.extend(page);
-        let offered: Decimal = book.iter().map(|resting| resting.remaining).sum();
-        if last || offered >= order.quantity {
-            return Ok(match_order(order, &book));
-        }
-    }
-}
-
-/// Resting orders that cross, best price first and then oldest first, from the `skip`th on.
-async fn resting(
-    connection: &mut PgConnection,
-    order: &NewOrder,
-    skip: usize,
-) -> Result<Vec<Resting>, sqlx::Error> {
-    let statement = match order.side {
-        Side::Buy => {
-            "SELECT id, user_id, price, quantity - filled FROM trade.orders
-             WHERE market = $1 AND side = 'sell' AND filled < quantity AND price <= $2
-             ORDER BY price, sequence LIMIT $3 OFFSET $4"
-        }
-        Side::Sell => {
-            "SELECT id, user_id, price, quantity - filled FROM trade.orders
-             WHERE market = $1 AND side = 'buy' AND filled < quantity AND price >= $2
-             ORDER BY price DESC, sequence LIMIT $3 OFFSET $4"
-        }
-    };
-    let rows: Vec<(Uuid, Uuid, Decimal, Decimal)> = query_as(statement)
-        .bind(order.market.to_string())
-        .bind(order.price)
-        .bind(PAGE as i64)
-        .bind(skip as i64)
-        .fetch_all(connection)
-        .await?;
-    let resting = |(id, user, price, remaining)| Resting {
-        id,
-        user,
-        price,
-        remaining,
-    };
-    Ok(rows.into_iter().map(resting).collect())
-}
-
+/// Inserts the order, unless its account was erased. Asked here, where the market is locked: an erasure
+/// goes through all markets after it was recorded, so either this sees it or it sees this.
 async fn insert_order(
     connection: &mut PgConnection,
     order: &NewOrder,
-    fills: &[Fill],
-) -> Result<Order, sqlx::Error> {
-    let filled: Decimal = fills.iter().map(|fill| fill.quantity).sum();
-    let statement = "INSERT INTO trade.orders (id, user_id, market, side, price, quantity, filled)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id, market, side, price, quantity, filled";
+    matched: &Matched,
+) -> Result<Option<Order>, sqlx::Error> {
+    let statement = concat!(
+        "INSERT INTO trade.orders
+             (id, user_id, market, side, type, price, quantity, filled, cancelled)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+         WHERE NOT EXISTS (SELECT FROM trade.erasures WHERE user_id = $2)
+         RETURNING ",
+        columns!()
+    );
     query_as(statement)
         .bind(order.id)
         .bind(order.user)
         .bind(order.market.to_string())
         .bind(order.side.as_str())
-        .bind(order.price)
-        .bind(order.quantity)
-        .bind(filled)
-        .fetch_one(connection)
+        .bind(order.terms.kind())
+        .bind(order.terms.bound(order.side))
+        .bind(order.quantity - matched.cancelled)
+        .bind(matched.filled())
+        .bind(matched.cancelled)
+        .fetch_optional(connection)
         .await
 }
 
