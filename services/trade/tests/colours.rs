@@ -1,8 +1,11 @@
 //! Two colours that trade on one market at the same time.
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "helpers of tests fail the test as the tests themselves do"
 )]
+
+mod support;
 
 use std::time::Duration;
 
@@ -10,7 +13,8 @@ use anyhow::Result;
 use exchange_testkit::{Exchange, Trader, eventually};
 use reqwest::StatusCode;
 use rust_decimal::Decimal;
-use uuid::Uuid;
+
+use support::*;
 
 #[tokio::test]
 async fn two_colours_match_on_one_market_without_double_fills() -> Result<()> {
@@ -18,13 +22,10 @@ async fn two_colours_match_on_one_market_without_double_fills() -> Result<()> {
     let green = exchange.another_trade("green").await?;
     let mut traders = Vec::new();
     for _ in 0..4 {
-        let trader = exchange.sign_up().await?;
-        exchange.deposit(&trader, "EUR", "10000").await?;
-        exchange.deposit(&trader, "BTC", "10").await?;
-        traders.push(trader);
+        traders.push(trader_with(&exchange, &[("EUR", "10000"), ("BTC", "10")]).await?);
     }
     let flow = async |number: usize, trader: &Trader| -> Result<()> {
-        for round in 0..30_usize {
+        for round in 0..40_usize {
             let at = if (number + round).is_multiple_of(2) {
                 &exchange.trade
             } else {
@@ -37,15 +38,21 @@ async fn two_colours_match_on_one_market_without_double_fills() -> Result<()> {
             };
             let price = format!("{}", 98 + (number * 7 + round * 3) % 5);
             let quantity = format!("0.{:02}", 1 + (round * 13) % 40);
-            let (status, answer) = exchange
-                .order(
-                    at,
-                    trader,
-                    &Uuid::new_v4().to_string(),
-                    (side, &price, &quantity),
-                )
-                .await?;
+            let price = (round % 6 != 5).then_some(price.as_str());
+            let body = order("BTC-EUR", side, price, &quantity);
+            let (status, answer) = post(at, "/v1/orders", trader, &body).await?;
             assert_eq!(status, StatusCode::CREATED, "{answer}");
+            if round % 4 == 3 {
+                // At the other colour, while others match with it.
+                let other = if std::ptr::eq(at, &green) {
+                    &exchange.trade
+                } else {
+                    &green
+                };
+                let (status, answer) = cancel(other, trader, &answer["id"]).await?;
+                let expected = [StatusCode::OK, StatusCode::CONFLICT];
+                assert!(expected.contains(&status), "{answer}");
+            }
         }
         Ok(())
     };
@@ -91,6 +98,7 @@ async fn two_colours_match_on_one_market_without_double_fills() -> Result<()> {
     .fetch_one(&mut database)
     .await?;
     assert!(!crossed, "the book is crossed: an order was not matched");
+    assert_books_are_exact(&exchange).await?;
 
     let count = "SELECT count(*) FROM notification.notifications";
     let arrived = async || {

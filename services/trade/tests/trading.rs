@@ -5,43 +5,22 @@
     reason = "helpers of tests fail the test as the tests themselves do"
 )]
 
+mod support;
+
 use std::collections::HashSet;
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Result;
 use exchange_testkit::{Exchange, PASSWORD, Trader, eventually};
 use reqwest::StatusCode;
-use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-async fn balance(exchange: &Exchange, trader: &Trader, asset: &str) -> Result<(Decimal, Decimal)> {
-    let (_, answer) = exchange
-        .get(exchange.trade.url("/v1/balances"), trader)
-        .await?;
-    let all = answer["balances"].as_array().unwrap().clone();
-    let found = all
-        .iter()
-        .find(|b| b["asset"] == asset)
-        .unwrap_or(&Value::Null)
-        .clone();
-    let figure = |name: &str| Decimal::from_str(found[name].as_str().unwrap_or("0")).unwrap();
-    Ok((figure("available"), figure("reserved")))
-}
+use support::{balance, decimal, key};
 
 async fn notifications(exchange: &Exchange, trader: &Trader) -> Result<Vec<Value>> {
     let url = exchange.notification.url("/v1/notifications?limit=200");
     let (_, answer) = exchange.get(url, trader).await?;
     Ok(answer["notifications"].as_array().unwrap().clone())
-}
-
-fn key() -> String {
-    Uuid::new_v4().to_string()
-}
-
-fn decimal(text: &str) -> Decimal {
-    Decimal::from_str(text).unwrap()
 }
 
 #[tokio::test]
