@@ -28,21 +28,21 @@ impl Store {
                  (extract(epoch FROM created_at) * 1000000)::bigint AS created_micros
              FROM (
                  SELECT id, 'deposit' AS kind, created_at,
-                     jsonb_build_object('asset', asset, 'amount', amount::text) AS details
+                     jsonb_build_object('asset', asset, 'amount', trim_scale(amount)::text) AS details
                  FROM trade.deposits WHERE user_id = $1
                  UNION ALL
                  SELECT id, 'withdrawal', created_at,
-                     jsonb_build_object('asset', asset, 'amount', amount::text)
+                     jsonb_build_object('asset', asset, 'amount', trim_scale(amount)::text)
                  FROM trade.withdrawals WHERE user_id = $1
                  UNION ALL
                  SELECT id, 'order', created_at, jsonb_build_object('market', market, 'side', side,
-                     'type', type, 'price', price::text, 'quantity', (quantity + cancelled)::text,
-                     'filled', filled::text, 'cancelled', cancelled::text)
+                     'type', type, 'price', trim_scale(price)::text, 'quantity', trim_scale(quantity + cancelled)::text,
+                     'filled', trim_scale(filled)::text, 'cancelled', trim_scale(cancelled)::text)
                  FROM trade.orders WHERE user_id = $1
                  UNION ALL
                  SELECT f.id, 'fill', f.created_at, jsonb_build_object('orderId', o.id,
-                     'market', f.market, 'side', o.side, 'price', f.price::text,
-                     'quantity', f.quantity::text)
+                     'market', f.market, 'side', o.side, 'price', trim_scale(f.price)::text,
+                     'quantity', trim_scale(f.quantity)::text)
                  FROM trade.orders o JOIN trade.fills f ON o.id IN (f.maker_order, f.taker_order)
                  WHERE o.user_id = $1
              ) AS entries
