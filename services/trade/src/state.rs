@@ -35,7 +35,7 @@ impl State {
         };
         platform.spawn(dispatcher.run());
         let store = Data::new(store);
-        platform.spawn(retention::run(store.clone(), platform.stopping().clone()));
+        platform.spawn(retention::run(store.clone(), platform.clone()));
         Self {
             store,
             keys: platform.keys(users.clone()),
