@@ -59,6 +59,10 @@ crds: ## Write the CustomResourceDefinition from the Rust types
 	cargo run --quiet --release --locked -p changeover-crds > $(CRD).new
 	mv $(CRD).new $(CRD)
 
+.PHONY: bench-trade
+bench-trade: build ## Measure how many orders trade takes, and how fast
+	cargo bench --profile release --locked -p trade-service --bench orders
+
 .PHONY: openapi
 openapi: build ## Write the OpenAPI documents of the services from their code
 	for name in user trade notification; do $(BIN)/$$name-service --print-openapi > services/$$name/openapi.json || exit 1; done

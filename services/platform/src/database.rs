@@ -14,6 +14,9 @@ use crate::settings::Settings;
 
 /// How long start-up waits for the database.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a request waits for a lock that another transaction holds, before its client is told to try
+/// again.
+const LOCK_TIMEOUT: &str = "10s";
 
 /// What a service brings along: its name, its schema, and the migrations of that schema.
 pub struct Service {
@@ -91,7 +94,7 @@ pub(crate) fn pool(options: &PgConnectOptions, settings: &Settings) -> PgPool {
         .max_connections(most)
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(5))
-        .connect_lazy_with(options.clone())
+        .connect_lazy_with(options.clone().options([("lock_timeout", LOCK_TIMEOUT)]))
 }
 
 /// The connection that watches the database's health.
