@@ -1,10 +1,12 @@
-//! Accounts: registration, login, profile, and whether a trader is in good standing.
+//! Accounts: registration, login, roles, profile, and whether a trader is in good standing.
 
 mod api;
 mod domain;
+mod housekeeping;
 mod settings;
 mod state;
 mod store;
+mod tokens;
 
 use std::process::ExitCode;
 use std::sync::Arc;

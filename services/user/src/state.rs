@@ -1,54 +1,65 @@
 //! What the endpoints share.
 
 use std::error::Error;
+use std::time::SystemTime;
 
 use actix_web::web::{Data, ServiceConfig};
-use exchange_platform::{KeySet, Platform, SigningKey, StartError};
+use exchange_platform::{KeySet, Platform, StartError};
 
+use crate::domain::key_schedule::KeySchedule;
 use crate::domain::passwords::Passwords;
+use crate::housekeeping::Housekeeping;
 use crate::settings::Settings;
-use crate::store::accounts::Accounts;
+use crate::store::Store;
 use crate::store::signing_keys::SigningKeys;
+use crate::tokens::Tokens;
 
 /// What the endpoints share. Cheap to clone.
 #[derive(Clone)]
 pub struct State {
-    pub accounts: Data<Accounts>,
+    pub store: Data<Store>,
     pub passwords: Data<Passwords>,
-    pub sessions: Data<Sessions>,
-    pub published: Data<SigningKeys>,
+    pub tokens: Data<Tokens>,
+    pub signing_keys: Data<SigningKeys>,
     pub keys: KeySet,
-}
-
-/// What signs a login in.
-pub struct Sessions {
-    pub key: SigningKey,
-    pub ttl_seconds: u64,
 }
 
 impl State {
     pub async fn new(settings: &Settings, platform: &Platform) -> Result<Self, StartError> {
-        let stored = SigningKeys::new(platform.pool().clone());
-        let key = stored.current().await.map_err(boxed)?;
-        Ok(Self {
-            accounts: Data::new(Accounts::new(platform.pool().clone())),
+        let signing_keys = SigningKeys::new(platform.pool().clone(), KeySchedule::USUAL);
+        let housekeeping = Housekeeping {
+            store: Data::new(Store::open(platform.pool().clone()).await.map_err(boxed)?),
+            signing_keys: Data::new(signing_keys.clone()),
+            clock: SystemTime::now,
+        };
+        let store = housekeeping.store.clone();
+        store
+            .make_operators(&settings.operators)
+            .await
+            .map_err(boxed)?;
+        // The first key, before anyone asks for one.
+        housekeeping.renew_keys().await.map_err(boxed)?;
+        let state = Self {
+            store,
             passwords: Data::new(Passwords::new().await.map_err(boxed)?),
-            sessions: Data::new(Sessions {
-                key,
-                ttl_seconds: settings.token_ttl_seconds,
-            }),
-            keys: platform.keys(stored.clone()),
-            published: Data::new(stored),
-        })
+            tokens: Data::new(Tokens::new(
+                signing_keys.clone(),
+                settings.token_ttl_seconds,
+            )),
+            signing_keys: housekeeping.signing_keys.clone(),
+            keys: platform.keys(signing_keys),
+        };
+        platform.spawn(housekeeping.run(platform.clone()));
+        Ok(state)
     }
 
     /// Hands it to the endpoints.
     pub fn share(&self, config: &mut ServiceConfig) {
         config
-            .app_data(self.accounts.clone())
+            .app_data(self.store.clone())
             .app_data(self.passwords.clone())
-            .app_data(self.sessions.clone())
-            .app_data(self.published.clone())
+            .app_data(self.tokens.clone())
+            .app_data(self.signing_keys.clone())
             .app_data(self.keys.clone());
     }
 }

@@ -1,20 +1,24 @@
-//! Endpoints: one file for each kind of thing, each route listed here.
+//! Endpoints: one file for each kind of thing, each endpoint listed here.
 
 mod keys;
+mod roles;
 mod sessions;
 mod users;
 
-use actix_web::web::{get, post, resource};
 use exchange_platform::Endpoints;
 
 /// All endpoints of this service.
 pub fn endpoints(endpoints: &mut Endpoints<'_>) {
-    endpoints.map(|config| {
-        config
-            .service(resource("/v1/users").route(post().to(users::register)))
-            .service(resource("/v1/users/me").route(get().to(users::me)))
-            .service(resource("/v1/standing").route(get().to(users::standing)))
-            .service(resource("/v1/sessions").route(post().to(sessions::log_in)))
-            .service(resource("/.well-known/jwks.json").route(get().to(keys::published)))
-    });
+    endpoints
+        .service(users::register)
+        .service(users::me)
+        .service(users::standing)
+        .service(roles::set)
+        .service(sessions::log_in)
+        .service(sessions::prolong)
+        .service(sessions::log_out)
+        .service(sessions::log_out_everywhere)
+        .service(keys::published)
+        .service(keys::rotate)
+        .service(keys::withdraw);
 }

@@ -1,95 +1,122 @@
 //! Accounts: registration, profile, standing.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json};
+use actix_web::{HttpResponse, get, post};
 use exchange_platform::{Caller, Platform, Problem, rfc3339};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::credentials::{CredentialsError, Email, Password};
 use crate::domain::passwords::{Passwords, PasswordsError};
-use crate::store::accounts::Accounts;
+use crate::store::Store;
 
-/// Body of a registration and of a login. Not `Debug`: it holds a password.
-#[derive(Deserialize)]
+/// Not `Debug`: it holds a password.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Credentials {
-    pub email: String,
-    pub password: String,
+pub struct Registration {
+    #[schema(example = "ada@example.org", max_length = 254)]
+    email: String,
+    #[schema(
+        example = "correct horse battery staple",
+        min_length = 8,
+        max_length = 256
+    )]
+    password: String,
+    /// An account of a journey: it trades with its like only, in markets that begin with SYN-, and is removed
+    /// after a day
+    #[serde(default)]
+    synthetic: bool,
 }
 
-#[derive(Serialize)]
-struct Registered {
+#[derive(Serialize, ToSchema)]
+pub struct Registered {
     id: Uuid,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Me {
     id: Uuid,
     email: String,
+    /// `good` or `restricted`
     standing: String,
+    roles: Vec<String>,
+    /// Only in versions with the feature
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
     member_since: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Standing {
     user_id: Uuid,
+    /// `good` or `restricted`
     standing: String,
 }
 
-/// `POST /v1/users`
+/// Register
+#[utoipa::path(responses((status = 201, body = Registered)))]
+#[post("/v1/users")]
 pub async fn register(
-    accounts: Data<Accounts>,
+    store: Data<Store>,
     passwords: Data<Passwords>,
-    body: Json<Credentials>,
+    body: Json<Registration>,
 ) -> Result<HttpResponse, Problem> {
-    let Credentials { email, password } = body.into_inner();
+    let Registration {
+        email,
+        password,
+        synthetic,
+    } = body.into_inner();
     let email = Email::parse(&email).map_err(refused)?;
     let password = Password::parse(password).map_err(refused)?;
     let hash = passwords.hash(password).await.map_err(unavailable)?;
-    let Some(id) = accounts.add(&email, &hash).await? else {
-        let detail = "An account with this email exists. Log in, or use another.";
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            "email-taken",
-            "Email taken",
-            detail,
-        ));
-    };
+    let added = store.add_account(&email, &hash, synthetic).await?;
+    let id = added.ok_or_else(taken)?;
     Ok(HttpResponse::Created().json(Registered { id }))
 }
 
-/// `GET /v1/users/me`
+/// The caller's profile
+#[utoipa::path(responses((status = 200, body = Me)), security(("token" = [])))]
+#[get("/v1/users/me")]
 pub async fn me(
     platform: Data<Platform>,
-    accounts: Data<Accounts>,
+    store: Data<Store>,
     caller: Caller,
 ) -> Result<Json<Me>, Problem> {
-    let profile = accounts.profile(caller.user).await?.ok_or_else(gone)?;
+    let profile = store.profile(caller.user).await?.ok_or_else(gone)?;
     let member_since = platform.identity().has("member-since");
     Ok(Json(Me {
         id: profile.id,
         email: profile.email,
         standing: profile.standing,
+        roles: profile.roles,
         member_since: member_since.then(|| rfc3339(profile.created_micros)),
     }))
 }
 
-/// `GET /v1/standing`
-pub async fn standing(accounts: Data<Accounts>, caller: Caller) -> Result<Json<Standing>, Problem> {
-    let standing = accounts.standing(caller.user).await?.ok_or_else(gone)?;
+/// Whether the caller may trade
+#[utoipa::path(responses((status = 200, body = Standing)), security(("token" = [])))]
+#[get("/v1/standing")]
+pub async fn standing(store: Data<Store>, caller: Caller) -> Result<Json<Standing>, Problem> {
+    let standing = store.standing(caller.user).await?.ok_or_else(gone)?;
     Ok(Json(Standing {
         user_id: caller.user,
         standing,
     }))
 }
 
-fn gone() -> Problem {
+/// What someone is told whose token outlived their account.
+pub fn gone() -> Problem {
     Problem::unauthorized("This account no longer exists.")
+}
+
+fn taken() -> Problem {
+    let detail = "An account with this email exists. Log in, or use another.";
+    let title = "Email taken";
+    Problem::new(StatusCode::CONFLICT, "email-taken", title, detail)
 }
 
 fn refused(error: CredentialsError) -> Problem {

@@ -1,4 +1,10 @@
-//! What an account is, without HTTP or SQL.
+//! The rules, without HTTP or SQL.
 
+pub mod attempts;
 pub mod credentials;
+pub mod key_schedule;
+pub mod lookup;
 pub mod passwords;
+pub mod retention;
+pub mod roles;
+pub mod sessions;

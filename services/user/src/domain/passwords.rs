@@ -96,6 +96,9 @@ fn failed(error: impl ToString) -> PasswordsError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
     use super::*;
 
     fn password(text: &str) -> Password {
@@ -129,6 +132,26 @@ mod tests {
                 .await
                 .unwrap()
         );
+    }
+
+    #[tokio::test]
+    async fn two_run_at_once_and_the_others_wait() {
+        let passwords = Passwords::new().await.unwrap();
+        let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let counted = Arc::new((running, most));
+        let job = || {
+            let counted = Arc::clone(&counted);
+            passwords.work(move || {
+                let now = counted.0.fetch_add(1, Ordering::SeqCst) + 1;
+                counted.1.fetch_max(now, Ordering::SeqCst);
+                // Long enough to meet the others.
+                std::thread::sleep(Duration::from_millis(20));
+                counted.0.fetch_sub(1, Ordering::SeqCst);
+            })
+        };
+        let done = futures::future::join_all((0..8).map(|_| job())).await;
+        assert!(done.iter().all(Result::is_ok));
+        assert_eq!(counted.1.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]
