@@ -12,9 +12,10 @@ fn the_document_that_is_checked_in_is_current() -> Result<()> {
 async fn its_examples_work() -> Result<()> {
     let exchange = Exchange::start().await?;
     let operator = exchange.operator().await?;
-    let examples =
-        Examples::new(&exchange.notification, &operator.token).skip("GET /v1/notifications/stream");
+    let examples = Examples::new(&exchange.notification, &operator.token)
+        .parameter("user", &operator.id)
+        .skip("GET /v1/notifications/stream");
     let sent = examples.send().await?;
-    assert!(sent >= 4, "only {sent} operations in the document");
+    assert!(sent >= 6, "only {sent} operations in the document");
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Endpoints: one file for each kind of thing, each endpoint listed here.
 
+mod accounts;
 mod events;
 mod notifications;
 mod stream;
@@ -11,5 +12,7 @@ pub fn endpoints(endpoints: &mut Endpoints<'_>) {
     endpoints
         .service(events::take)
         .service(notifications::list)
-        .service(stream::follow);
+        .service(stream::follow)
+        .service(accounts::export)
+        .service(accounts::erase);
 }

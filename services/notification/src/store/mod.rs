@@ -1,5 +1,6 @@
 //! SQL, and nothing but.
 
+pub mod accounts;
 pub mod inbox;
 pub mod wake;
 
