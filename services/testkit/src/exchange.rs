@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::postgres::Postgres;
 use crate::process::ServiceProcess;
+use crate::relay::Relay;
 
 /// One process of each service over one database.
 pub struct Exchange {
@@ -18,6 +19,8 @@ pub struct Exchange {
     pub trade: ServiceProcess,
     pub http: Client,
     pub postgres: Postgres,
+    /// What user says to trade, and what it says to notification.
+    pub overheard: [Relay; 2],
 }
 
 /// Someone who has an account and is logged in.
@@ -40,19 +43,33 @@ impl Exchange {
     /// # Errors
     /// When a part does not start.
     pub async fn start() -> Result<Self> {
+        Self::start_logging("debug").await
+    }
+
+    /// Starts everything, as colour blue, with this level of logging.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub async fn start_logging(level: &str) -> Result<Self> {
         let postgres = Postgres::start().await?;
-        let url = postgres.url();
+        let overheard = [Relay::open().await?, Relay::open().await?];
+        let (url, [to_trade, to_notification]) = (postgres.url(), &overheard);
+        let (trade_url, notification_url) = (to_trade.url(), to_notification.url());
         let base = [
             ("DATABASE_URL", url.as_str()),
             ("EXCHANGE_COLOUR", "blue"),
-            ("LOG_LEVEL", "debug"),
+            ("LOG_LEVEL", level),
             ("LAME_DUCK_SECONDS", LAME_DUCK_SECONDS),
+            ("TRADE_URL", trade_url.as_str()),
+            ("NOTIFICATION_URL", notification_url.as_str()),
         ];
         let user = ServiceProcess::start("user-service", &base).await?;
         let user_url = user.url("");
         let with_user = [&base[..], &[("USER_URL", user_url.as_str())]].concat();
         let notification = ServiceProcess::start("notification-service", &with_user).await?;
-        let trade = trade(&url, &user, &notification, "blue").await?;
+        let trade = trade(&url, &user, &notification, "blue", level).await?;
+        to_trade.lead_to(trade.port());
+        to_notification.lead_to(notification.port());
         let http = Client::new();
         Ok(Self {
             user,
@@ -60,6 +77,7 @@ impl Exchange {
             trade,
             http,
             postgres,
+            overheard,
         })
     }
 
@@ -68,7 +86,8 @@ impl Exchange {
     /// # Errors
     /// When it does not start.
     pub async fn another_trade(&self, colour: &str) -> Result<ServiceProcess> {
-        trade(&self.postgres.url(), &self.user, &self.notification, colour).await
+        let database = self.postgres.url();
+        trade(&database, &self.user, &self.notification, colour, "debug").await
     }
 
     /// One more notification process beside the first.
@@ -200,13 +219,14 @@ async fn trade(
     user: &ServiceProcess,
     notification: &ServiceProcess,
     colour: &str,
+    level: &str,
 ) -> Result<ServiceProcess> {
     let (user, notification) = (user.url(""), notification.url(""));
     let settings = [
         ("DATABASE_URL", database),
         ("EXCHANGE_COLOUR", colour),
         ("EXCHANGE_VERSION", "2.0.0"),
-        ("LOG_LEVEL", "debug"),
+        ("LOG_LEVEL", level),
         ("LAME_DUCK_SECONDS", LAME_DUCK_SECONDS),
         ("USER_URL", user.as_str()),
         ("NOTIFICATION_URL", notification.as_str()),

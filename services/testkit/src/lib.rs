@@ -7,9 +7,11 @@ mod exchange;
 mod interface;
 mod postgres;
 mod process;
+mod relay;
 
 pub use event_stream::{EventStream, StreamEvent};
 pub use exchange::{Exchange, PASSWORD, Trader};
 pub use interface::{Examples, is_checked_in};
 pub use postgres::Postgres;
 pub use process::{ServiceProcess, eventually};
+pub use relay::Relay;
