@@ -2,7 +2,10 @@
 
 mod api;
 mod domain;
+mod erasures;
+mod exports;
 mod housekeeping;
+mod retention;
 mod settings;
 mod state;
 mod store;

@@ -18,4 +18,21 @@ pub struct Settings {
     /// ids: the first operator, who then gives roles to others.
     #[arg(long, env = "OPERATORS", value_delimiter = ',')]
     pub operators: Vec<Uuid>,
+
+    /// Keep emails readable beside their sealed form, for the version before, which knows no other. Only
+    /// while that version serves or may come back: readable emails outlive the destruction of a key.
+    #[arg(long, env = "PLAIN_EMAILS")]
+    pub plain_emails: bool,
+
+    /// Where the trade service is.
+    #[arg(long, env = "TRADE_URL", default_value = "http://127.0.0.1:8082")]
+    pub trade_url: String,
+
+    /// Where the notification service is.
+    #[arg(
+        long,
+        env = "NOTIFICATION_URL",
+        default_value = "http://127.0.0.1:8083"
+    )]
+    pub notification_url: String,
 }

@@ -26,17 +26,19 @@ impl Tokens {
 
     /// A token for someone, valid from now on.
     pub async fn sign(&self, subject: Subject) -> Result<Token, StoredKeyError> {
+        self.sign_for(subject, self.ttl_seconds).await
+    }
+
+    /// A token that is valid for so many seconds.
+    pub async fn sign_for(&self, subject: Subject, ttl: u64) -> Result<Token, StoredKeyError> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let key = self.keys.signing(now.as_secs_f64()).await?;
-        let expires = now.as_secs().saturating_add(self.ttl_seconds);
-        let micros = i64::try_from(expires)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000_000);
+        let expires = i64::try_from(now.as_secs().saturating_add(ttl)).unwrap_or(i64::MAX);
         Ok(Token {
-            text: key.sign_for(subject, now.as_secs(), self.ttl_seconds)?,
-            expires_at: rfc3339(micros),
+            text: key.sign_for(subject, now.as_secs(), ttl)?,
+            expires_at: rfc3339(expires.saturating_mul(1_000_000)),
         })
     }
 }

@@ -1,6 +1,13 @@
 //! Endpoints: one file for each kind of thing, each endpoint listed here.
 
+mod audit;
+mod consents;
+mod erasure;
+mod export;
 mod keys;
+mod profile;
+mod proof;
+mod restriction;
 mod roles;
 mod sessions;
 mod users;
@@ -11,8 +18,19 @@ use exchange_platform::Endpoints;
 pub fn endpoints(endpoints: &mut Endpoints<'_>) {
     endpoints
         .service(users::register)
-        .service(users::me)
         .service(users::standing)
+        .service(profile::show)
+        .service(profile::rectify)
+        .service(consents::purposes)
+        .service(consents::list)
+        .service(consents::say)
+        .service(restriction::restrict_own)
+        .service(restriction::lift_own)
+        .service(restriction::restrict)
+        .service(restriction::lift)
+        .service(export::export)
+        .service(erasure::erase)
+        .service(audit::list)
         .service(roles::set)
         .service(sessions::log_in)
         .service(sessions::prolong)

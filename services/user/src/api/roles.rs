@@ -37,7 +37,7 @@ pub async fn set(
     caller.require_role(OPERATOR)?;
     let roles = roles::parse(body.into_inner().roles);
     let roles = roles.map_err(|error| Problem::unprocessable("roles", error.to_string()))?;
-    if !store.set_roles(*id, &roles).await? {
+    if !store.set_roles(*id, caller.user, &roles).await? {
         return Err(Problem::not_found("There is no account with this id."));
     }
     Ok(HttpResponse::NoContent().finish())

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::users::unavailable;
+use super::proof::{prove, wrong};
 use crate::domain::credentials::{Email, Password};
-use crate::domain::passwords::{Passwords, PasswordsError};
+use crate::domain::passwords::Passwords;
 use crate::domain::sessions::RefreshToken;
 use crate::store::Store;
 use crate::store::accounts::Holder;
@@ -19,7 +19,7 @@ use crate::tokens::Tokens;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
-    #[schema(example = "ada@example.org")]
+    #[schema(example = "grace@example.org")]
     email: String,
     #[schema(example = "correct horse battery staple")]
     password: String,
@@ -60,42 +60,10 @@ pub async fn log_in(
     let email = Email::parse(&email).map_err(|_| wrong())?;
     let password = Password::parse(password).map_err(|_| wrong())?;
     let holder = prove(&store, &passwords, &email, password).await?;
-    store.forget_attempts(&email).await?;
-    let refresh = store.begin_session(holder.user_id).await?;
+    let begun = store.begin_session(holder.user_id).await?;
+    let refresh = begun.ok_or_else(wrong)?;
     let session = session(&tokens, holder, &refresh).await?;
     Ok(HttpResponse::Created().json(session))
-}
-
-/// Whose email and password these are. Every try counts, until one is right.
-async fn prove(
-    store: &Store,
-    passwords: &Passwords,
-    email: &Email,
-    password: Password,
-) -> Result<Holder, Problem> {
-    if let Some(seconds) = store.count_attempt(email).await?.wait() {
-        let detail = "There were too many attempts with this email. Wait, then try again.";
-        return Err(Problem::too_many("attempts", seconds, detail));
-    }
-    let login = store.login(email).await?;
-    let (hash, holder) = login
-        .map(|login| (login.password_hash, login.holder))
-        .unzip();
-    match passwords.verify(password, hash).await {
-        Ok(true) => holder.ok_or_else(wrong),
-        Ok(false) => Err(wrong()),
-        Err(error) => {
-            if matches!(error, PasswordsError::Busy) {
-                store.uncount_attempt(email).await?;
-            }
-            Err(unavailable(error))
-        }
-    }
-}
-
-/// One answer for all that is wrong: which emails have accounts is nobody's business.
-fn wrong() -> Problem {
-    Problem::unauthorized("Email or password is wrong.")
 }
 
 /// Prolong a session

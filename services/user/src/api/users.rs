@@ -1,16 +1,18 @@
-//! Accounts: registration, profile, standing.
+//! Accounts: registration and standing.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, get, post};
-use exchange_platform::{Caller, Platform, Problem, rfc3339};
+use exchange_platform::{Caller, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::credentials::{CredentialsError, Email, Password};
-use crate::domain::passwords::{Passwords, PasswordsError};
+use super::proof::unavailable;
+use crate::domain::credentials::{CredentialsError, Email, Name, Password};
+use crate::domain::passwords::Passwords;
 use crate::store::Store;
+use crate::store::accounts::NewAccount;
 
 /// Not `Debug`: it holds a password.
 #[derive(Deserialize, ToSchema)]
@@ -24,6 +26,9 @@ pub struct Registration {
         max_length = 256
     )]
     password: String,
+    /// What the person wants to be called
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
     /// An account of a journey: it trades with its like only, in markets that begin with SYN-, and is removed
     /// after a day
     #[serde(default)]
@@ -33,20 +38,6 @@ pub struct Registration {
 #[derive(Serialize, ToSchema)]
 pub struct Registered {
     id: Uuid,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Me {
-    id: Uuid,
-    email: String,
-    /// `good` or `restricted`
-    standing: String,
-    roles: Vec<String>,
-    /// Only in versions with the feature
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
-    member_since: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -65,36 +56,20 @@ pub async fn register(
     passwords: Data<Passwords>,
     body: Json<Registration>,
 ) -> Result<HttpResponse, Problem> {
-    let Registration {
-        email,
-        password,
-        synthetic,
-    } = body.into_inner();
-    let email = Email::parse(&email).map_err(refused)?;
-    let password = Password::parse(password).map_err(refused)?;
+    let body = body.into_inner();
+    let email = Email::parse(&body.email).map_err(refused)?;
+    let name = body.name.as_deref().map(Name::parse);
+    let name = name.transpose().map_err(refused)?;
+    let password = Password::parse(body.password).map_err(refused)?;
     let hash = passwords.hash(password).await.map_err(unavailable)?;
-    let added = store.add_account(&email, &hash, synthetic).await?;
-    let id = added.ok_or_else(taken)?;
+    let account = NewAccount {
+        email: &email,
+        name: name.as_ref(),
+        password_hash: &hash,
+        synthetic: body.synthetic,
+    };
+    let id = store.add_account(&account).await?.ok_or_else(taken)?;
     Ok(HttpResponse::Created().json(Registered { id }))
-}
-
-/// The caller's profile
-#[utoipa::path(responses((status = 200, body = Me)), security(("token" = [])))]
-#[get("/v1/users/me")]
-pub async fn me(
-    platform: Data<Platform>,
-    store: Data<Store>,
-    caller: Caller,
-) -> Result<Json<Me>, Problem> {
-    let profile = store.profile(caller.user).await?.ok_or_else(gone)?;
-    let member_since = platform.identity().has("member-since");
-    Ok(Json(Me {
-        id: profile.id,
-        email: profile.email,
-        standing: profile.standing,
-        roles: profile.roles,
-        member_since: member_since.then(|| rfc3339(profile.created_micros)),
-    }))
 }
 
 /// Whether the caller may trade
@@ -113,23 +88,14 @@ pub fn gone() -> Problem {
     Problem::unauthorized("This account no longer exists.")
 }
 
-fn taken() -> Problem {
+/// What someone is told who wants the email of an account.
+pub fn taken() -> Problem {
     let detail = "An account with this email exists. Log in, or use another.";
     let title = "Email taken";
     Problem::new(StatusCode::CONFLICT, "email-taken", title, detail)
 }
 
-fn refused(error: CredentialsError) -> Problem {
+/// What someone is told whose email, name or password cannot be one.
+pub fn refused(error: CredentialsError) -> Problem {
     Problem::unprocessable("credentials", error.to_string())
-}
-
-/// What clients are told when there is no hash.
-pub fn unavailable(error: PasswordsError) -> Problem {
-    match error {
-        PasswordsError::Busy => Problem::unavailable("busy", "Many people sign in now. Try again."),
-        PasswordsError::Hashing(cause) => {
-            tracing::error!(cause, "password hashing failed");
-            Problem::internal()
-        }
-    }
 }

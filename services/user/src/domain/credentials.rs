@@ -6,6 +6,10 @@ use thiserror::Error;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email(String);
 
+/// What someone wants to be called.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Name(String);
+
 /// A password as typed. Never stored, never logged: it has no `Debug` and no `Display`.
 #[derive(Clone)]
 pub struct Password(String);
@@ -15,6 +19,8 @@ pub struct Password(String);
 pub enum CredentialsError {
     #[error("email must look like name@example.org and have at most 254 characters")]
     Email,
+    #[error("name must have 1 to 100 characters")]
+    Name,
     #[error("password must have 8 to 256 characters")]
     Password,
 }
@@ -32,6 +38,23 @@ impl Email {
             Ok(Self(email))
         } else {
             Err(CredentialsError::Email)
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Name {
+    /// Reads a name.
+    pub fn parse(text: &str) -> Result<Self, CredentialsError> {
+        let name = text.trim();
+        let plain = !name.contains(char::is_control);
+        if plain && (1..=100).contains(&name.chars().count()) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(CredentialsError::Name)
         }
     }
 
@@ -72,6 +95,14 @@ mod tests {
             "", "ada", "@", "ada@", "@b", "a b@c", "a@b@c", "a@b\0", &long,
         ] {
             assert!(Email::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_are_short_and_without_control_characters() {
+        assert_eq!(Name::parse(" Ada ").ok().unwrap().as_str(), "Ada");
+        for bad in ["", "  ", "A\nda", &"a".repeat(101)] {
+            assert!(Name::parse(bad).is_err(), "{bad}");
         }
     }
 

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const LOGIN_ATTEMPTS: Duration = DAY;
 const SYNTHETIC_ACCOUNTS: Duration = DAY;
+const AUDIT_LOG: Duration = DAY.saturating_mul(365);
+const ERASURES: Duration = DAY.saturating_mul(3 * 365);
 
 /// Whatever is older goes; in seconds since 1970.
 #[derive(Debug, PartialEq)]
@@ -15,6 +17,10 @@ pub struct Cutoffs {
     pub login_attempts: f64,
     /// Accounts of journeys.
     pub synthetic_accounts: f64,
+    /// Entries of the audit log.
+    pub audit_log: f64,
+    /// Erasures, and what erased people agreed to: proof that it was done, and that it was allowed.
+    pub erasures: f64,
 }
 
 impl Cutoffs {
@@ -26,6 +32,8 @@ impl Cutoffs {
             sessions: before(Duration::ZERO),
             login_attempts: before(LOGIN_ATTEMPTS),
             synthetic_accounts: before(SYNTHETIC_ACCOUNTS),
+            audit_log: before(AUDIT_LOG),
+            erasures: before(ERASURES),
         }
     }
 }
@@ -37,11 +45,13 @@ mod tests {
     #[test]
     fn cutoffs_lie_as_far_back_as_things_are_kept() {
         let day = 86_400.0;
-        let cutoffs = Cutoffs::at(UNIX_EPOCH + DAY * 100);
+        let cutoffs = Cutoffs::at(UNIX_EPOCH + DAY * 10_000);
         let expected = Cutoffs {
-            sessions: 100.0 * day,
-            login_attempts: 99.0 * day,
-            synthetic_accounts: 99.0 * day,
+            sessions: 10_000.0 * day,
+            login_attempts: 9_999.0 * day,
+            synthetic_accounts: 9_999.0 * day,
+            audit_log: 9_635.0 * day,
+            erasures: 8_905.0 * day,
         };
         assert_eq!(cutoffs, expected);
     }

@@ -17,19 +17,20 @@ struct Row {
 }
 
 impl Store {
-    /// Begins a session.
-    pub async fn begin_session(&self, user: Uuid) -> Result<RefreshToken, sqlx::Error> {
+    /// Begins a session; `None` when there is no such account any more.
+    pub async fn begin_session(&self, user: Uuid) -> Result<Option<RefreshToken>, sqlx::Error> {
         let token = RefreshToken::generate(Uuid::now_v7());
         let statement = "INSERT INTO users.sessions (id, user_id, secret_hash, expires_at)
-             VALUES ($1, $2, $3, now() + make_interval(secs => $4))";
-        query(statement)
+             SELECT $1, id, $3, now() + make_interval(secs => $4)
+             FROM users.accounts WHERE id = $2 FOR KEY SHARE";
+        let begun = query(statement)
             .bind(token.session)
             .bind(user)
             .bind(token.hash())
             .bind(LONGEST)
             .execute(&self.pool)
             .await?;
-        Ok(token)
+        Ok((begun.rows_affected() == 1).then_some(token))
     }
 
     /// Prolongs a session: its holder and the next token; `None` when the token that was shown is not

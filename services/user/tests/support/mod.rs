@@ -7,7 +7,7 @@
 )]
 
 use anyhow::Result;
-use exchange_testkit::{PASSWORD, Postgres, ServiceProcess};
+use exchange_testkit::{Exchange, PASSWORD, Postgres, ServiceProcess};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -112,4 +112,40 @@ pub async fn operator(postgres: &Postgres, at: &ServiceProcess) -> Result<Value>
     let credentials = register(at).await?;
     promote(postgres, &log_in(at, &credentials).await?).await?;
     log_in(at, &credentials).await
+}
+
+/// One more user service beside that of an exchange.
+pub async fn user_beside(exchange: &Exchange, colour: &str) -> Result<ServiceProcess> {
+    let (url, [trade, notification]) = (exchange.postgres.url(), &exchange.overheard);
+    let (trade, notification) = (trade.url(), notification.url());
+    let settings = [
+        ("DATABASE_URL", url.as_str()),
+        ("EXCHANGE_COLOUR", colour),
+        ("LOG_LEVEL", "debug"),
+        ("TRADE_URL", trade.as_str()),
+        ("NOTIFICATION_URL", notification.as_str()),
+    ];
+    ServiceProcess::start("user-service", &settings).await
+}
+
+/// Everything that stands in the tables of all services, as text; what is sealed, as hex.
+pub async fn dump(postgres: &Postgres) -> Result<String> {
+    let mut database = postgres.look().await?;
+    let statement = "SELECT table_schema || '.' || table_name FROM information_schema.tables
+         WHERE table_schema IN ('users', 'trade', 'notification') ORDER BY 1";
+    let tables: Vec<String> = sqlx::query_scalar(statement)
+        .fetch_all(&mut database)
+        .await?;
+    let mut dump = String::new();
+    for table in tables {
+        let rows = format!("SELECT '{table} ' || t::text FROM {table} AS t");
+        let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(rows))
+            .fetch_all(&mut database)
+            .await?;
+        for row in rows {
+            dump.push_str(&row);
+            dump.push('\n');
+        }
+    }
+    Ok(dump)
 }
