@@ -38,3 +38,20 @@ fn every_reason_of_a_condition_is_documented() {
     let missing: Vec<_> = seen.iter().filter(is_missing).collect();
     assert!(missing.is_empty(), "not in docs/events.md: {missing:?}");
 }
+
+#[test]
+fn every_bug_put_in_on_purpose_is_documented() {
+    let docs = include_str!("../../../../docs/reliability.md");
+    let tests = include_str!("../seeded/mod.rs")
+        .split("#[test]\nfn ")
+        .skip(1);
+    let names = tests.filter_map(|test| test.split_once('(').map(|(name, _)| name));
+    let bugs: Vec<&str> = names.filter(|n| !n.starts_with("without_")).collect();
+    assert!(bugs.len() >= 10, "{bugs:?}");
+    let is_missing = |name: &&&str| !docs.contains(&format!("`{name}`"));
+    let missing: Vec<_> = bugs.iter().filter(is_missing).collect();
+    assert!(
+        missing.is_empty(),
+        "not in docs/reliability.md: {missing:?}"
+    );
+}
