@@ -3,6 +3,7 @@
 mod api;
 mod domain;
 mod feed;
+mod retention;
 mod settings;
 mod state;
 mod store;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::web::{Data, ServiceConfig};
 use exchange_platform::{KeySet, Platform};
 
+use crate::retention;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::streams::Streams;
@@ -23,6 +24,7 @@ impl State {
         let streams = Data::new(Streams::default());
         let listen = Arc::clone(&streams).listen(Arc::clone(&store), platform.clone());
         platform.spawn(listen);
+        platform.spawn(retention::run(store.clone(), platform.clone()));
         Self {
             store,
             streams,

@@ -5,9 +5,11 @@
     reason = "helpers of tests fail the test as the tests themselves do"
 )]
 
+use std::time::Duration;
+
 use anyhow::Result;
 use exchange_platform::Subject;
-use exchange_testkit::{Exchange, Trader};
+use exchange_testkit::{Exchange, Trader, eventually};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -52,6 +54,41 @@ async fn an_export_holds_all_notifications_of_one_person_page_by_page() -> Resul
     service.token = exchange.token(&subject, 60).await?;
     let (status, all) = export(&exchange, &service, &format!("{}/export", ada.id)).await?;
     assert_eq!((status, length(&all)), (StatusCode::OK, 3));
+    Ok(())
+}
+
+#[tokio::test]
+async fn old_notifications_go_and_those_of_journeys_after_a_day() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    let ada = exchange.sign_up().await?;
+    let mut database = exchange.postgres.look().await?;
+    for (name, age, synthetic) in [
+        ("old", "366 days", false),
+        ("kept", "364 days", false),
+        ("journey", "25 hours", true),
+        ("new journey", "23 hours", true),
+    ] {
+        let statement = "INSERT INTO notification.notifications
+                 (id, user_id, kind, payload, colour, synthetic, created_at)
+             VALUES ($1, $2, $3, '{}', 'blue', $4, now() - $5::interval)";
+        sqlx::query(statement)
+            .bind(Uuid::new_v4())
+            .bind(ada.id.parse::<Uuid>()?)
+            .bind(name)
+            .bind(synthetic)
+            .bind(age)
+            .execute(&mut database)
+            .await?;
+    }
+    let _starts_with_retention = exchange.another_notification("green").await?;
+    let only_what_is_kept = async || {
+        let path = format!("{}/export", ada.id);
+        let (_, all) = export(&exchange, &ada, &path).await.unwrap();
+        let left = all["notifications"].as_array().unwrap().iter();
+        let kinds: Vec<_> = left.map(|left| left["kind"].as_str().unwrap()).collect();
+        kinds == ["kept", "new journey"]
+    };
+    assert!(eventually(Duration::from_secs(10), only_what_is_kept).await);
     Ok(())
 }
 

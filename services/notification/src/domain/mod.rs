@@ -1,4 +1,5 @@
 //! What a notification is, without HTTP or SQL.
 
 pub mod event;
+pub mod retention;
 pub mod sse;

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod inbox;
+mod retention;
 pub mod wake;
 
 use sqlx::{PgConnection, PgPool, query};
