@@ -14,10 +14,10 @@ use crate::calls::Peer;
 use crate::colour_role::{ColourRole, ColourRoles};
 use crate::drain::DrainLease;
 use crate::identity::Identity;
+use crate::key_set::{KeySet, KeySource};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
-use crate::tokens::{KeySet, KeySource};
 use crate::traffic::Traffic;
 
 /// What a running service has at hand. Cheap to clone.
