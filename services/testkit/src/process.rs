@@ -85,6 +85,17 @@ impl ServiceProcess {
         self.ports.get("client").copied().unwrap_or_default()
     }
 
+    /// The most memory that the process has held so far, in KiB.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn peak_memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let figure = line.and_then(|line| line.split_whitespace().next());
+        Ok(figure.context("no VmHWM")?.parse()?)
+    }
+
     /// Asks the process to end, as a kubelet does.
     pub fn terminate(&self) {
         if let Ok(pid) = i32::try_from(self.child.id()) {

@@ -181,6 +181,8 @@ async fn absurd_values_are_refused_with_a_reason() -> Result<()> {
     let request = Client::new().put(url).bearer_auth(&operator.token);
     refused(request, 404).await?;
     refused(get("/v1/users/me/export/all", &ada), 404).await?;
+    let request = Client::new().delete(exchange.user.url("/v1/keys/%00"));
+    refused(request.bearer_auth(&operator.token), 404).await?;
     let request = Client::new().delete(exchange.user.url("/v1/users/me"));
     refused(request.bearer_auth(&ada.token), 405).await?;
     Ok(())

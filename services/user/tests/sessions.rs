@@ -139,7 +139,7 @@ async fn both_colours_together_give_an_email_ten_attempts() -> Result<()> {
 }
 
 #[tokio::test]
-async fn more_people_than_can_be_served_are_asked_to_come_again() -> Result<()> {
+async fn more_people_than_memory_allows_are_asked_to_come_again() -> Result<()> {
     let postgres = Postgres::start().await?;
     let user = user(&postgres, "blue").await?;
     let http = Client::new();
@@ -163,5 +163,7 @@ async fn more_people_than_can_be_served_are_asked_to_come_again() -> Result<()> 
         (1..=86).contains(&refused),
         "{refused} refused; 34 at least are served"
     );
+    let peak = user.peak_memory()?;
+    assert!(peak < 64 * 1024, "{peak} KiB");
     Ok(())
 }

@@ -9,6 +9,7 @@ use jsonwebtoken::jwk::JwkSet;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::domain::roles::OPERATOR;
 use crate::store::signing_keys::SigningKeys;
@@ -59,7 +60,7 @@ pub async fn rotate(keys: Data<SigningKeys>, caller: Caller) -> Result<HttpRespo
 /// key is replaced at once.
 #[utoipa::path(
     tag = "operator",
-    params(("kid" = String, Path)),
+    params(("kid" = Uuid, Path)),
     responses((status = 204, description = "The key is withdrawn")),
     security(("token" = []))
 )]
@@ -67,10 +68,10 @@ pub async fn rotate(keys: Data<SigningKeys>, caller: Caller) -> Result<HttpRespo
 pub async fn withdraw(
     keys: Data<SigningKeys>,
     caller: Caller,
-    kid: Path<String>,
+    kid: Path<Uuid>,
 ) -> Result<HttpResponse, Problem> {
     caller.require_role(OPERATOR)?;
-    if !keys.withdraw(&kid, now()).await? {
+    if !keys.withdraw(&kid.to_string(), now()).await? {
         let detail = "There is no such key; GET /.well-known/jwks.json lists them.";
         return Err(Problem::not_found(detail));
     }
