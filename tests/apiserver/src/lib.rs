@@ -6,6 +6,7 @@
 mod environment;
 mod kubelet;
 mod operator;
+mod person;
 mod proxy;
 mod release;
 mod sandbox;
@@ -16,6 +17,7 @@ mod wait;
 pub use environment::{cluster, examples, rendered, test_client};
 pub use kubelet::Kubelet;
 pub use operator::Operator;
+pub use person::{Person, Said};
 pub use proxy::{Proxy, Spoil, Watches};
 pub use release::{NAME, SERVICES, exchange, with_tag};
 pub use sandbox::Sandbox;

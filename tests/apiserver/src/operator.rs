@@ -211,20 +211,7 @@ impl Drop for Operator {
 /// Installs the rights of the chart in a namespace, and a kubeconfig of its ServiceAccount.
 pub(crate) fn grant(namespace: &str, kubernetes: &str, kubeconfig: &Path) -> Result<()> {
     let cluster = cluster()?;
-    let mut helm = cluster.on_machine("helm");
-    helm.args([
-        "template",
-        CHART,
-        "--namespace",
-        namespace,
-        "--show-only",
-        "templates/rbac.yaml",
-        // Without a cluster, helm takes an old one for granted.
-        "--kube-version",
-        kubernetes,
-    ])
-    .arg(root().join("charts/changeover"));
-    let rights = run(helm, b"")?;
+    let rights = rendered_part(namespace, kubernetes, "templates/rbac.yaml")?;
     kubectl(cluster, &["apply", "--filename=-"], rights.as_bytes())?;
     let token = kubectl(
         cluster,
@@ -237,4 +224,22 @@ pub(crate) fn grant(namespace: &str, kubernetes: &str, kubeconfig: &Path) -> Res
     }
     std::fs::write(kubeconfig, serde_yaml_ng::to_string(&config)?)?;
     Ok(())
+}
+
+/// One template of the operator's chart, installed in a namespace.
+pub(crate) fn rendered_part(namespace: &str, kubernetes: &str, template: &str) -> Result<String> {
+    let mut helm = cluster()?.on_machine("helm");
+    helm.args([
+        "template",
+        CHART,
+        "--namespace",
+        namespace,
+        "--show-only",
+        template,
+        // Without a cluster, helm takes an old one for granted.
+        "--kube-version",
+        kubernetes,
+    ])
+    .arg(root().join("charts/changeover"));
+    run(helm, b"")
 }

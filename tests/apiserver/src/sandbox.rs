@@ -34,7 +34,7 @@ pub struct Sandbox {
     pub namespace: String,
     /// Decides about the pods.
     pub kubelet: Kubelet,
-    logs: PathBuf,
+    pub(crate) logs: PathBuf,
 }
 
 impl Sandbox {

@@ -6,6 +6,7 @@ mod crashes;
 mod ends;
 mod faults;
 mod leaders;
+mod plugin;
 mod renderer;
 mod rest;
 

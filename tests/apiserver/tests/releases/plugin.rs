@@ -1,0 +1,234 @@
+//! The plugin, as `kubectl exr`: what people see, what comes of what they ask, and what they are told where it does not work.
+
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use changeover_apiserver_tests::{NAME, Person, Sandbox, exchange};
+use changeover_crds::{ExchangeRelease, Phase};
+use kube::api::DeleteParams;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::{status, with_first_release};
+
+const RELEASES: &str = "exchangereleases";
+const SEE: &[&str] = &["get", "list", "watch"];
+const ASK: &[&str] = &["get", "list", "watch", "patch"];
+const APPROVE: &[&str] = &["get", "list", "watch", "patch", "approve"];
+
+/// Ann may do everything that the plugin does.
+async fn ann(sandbox: &Sandbox) -> Result<Person> {
+    sandbox
+        .person("ann", &[(RELEASES, APPROVE), ("pods", SEE)])
+        .await
+}
+
+#[tokio::test]
+async fn people_see_pause_approve_and_take_back_a_release() -> Result<()> {
+    let (sandbox, _operator) = with_first_release().await?;
+    sandbox.check_approvals().await?;
+    let ann = ann(&sandbox).await?;
+    let mallory = sandbox.person("mallory", &[(RELEASES, ASK)]).await?;
+
+    let screen = ann
+        .exr(&["get", NAME])
+        .await?
+        .expect(0, "Live       blue   1.0.0")?;
+    assert!(
+        screen.text.contains("✓ exchange-trade-blue-"),
+        "{}",
+        screen.text
+    );
+    ann.exr(&["promote", NAME])
+        .await?
+        .expect(4, "nothing waits to go live")?;
+    ann.exr(&["abort", NAME])
+        .await?
+        .expect(4, "no release goes on")?;
+    ann.exr(&["rollback", NAME])
+        .await?
+        .expect(4, "no old colour is kept")?;
+    ann.exr(&["retry", NAME])
+        .await?
+        .expect(4, "nothing is rejected")?;
+
+    sandbox.kubelet.let_ready(false);
+    let mut asking = exchange("2.0.0");
+    asking["spec"]["promotion"] = json!({"mode": "Manual"});
+    sandbox.apply(&asking).await?;
+    sandbox.await_phase(Phase::Preparing, Some("1.0.0")).await?;
+    ann.exr(&["pause", NAME])
+        .await?
+        .expect(0, "paused: Preparing")?;
+    ann.exr(&["pause", NAME])
+        .await?
+        .expect(0, "paused already")?;
+    ann.exr(&["get", NAME])
+        .await?
+        .expect(0, "kubectl exr resume exchange")?;
+    ann.exr(&["resume", NAME])
+        .await?
+        .expect(0, "goes on: Preparing")?;
+    let waiting = ["wait", NAME, "--for=approval", "--timeout=1s"];
+    ann.exr(&waiting)
+        .await?
+        .expect(3, "not reached within 1s")?;
+    sandbox.kubelet.let_ready(true);
+    ann.exr(&["wait", NAME, "--for=approval"])
+        .await?
+        .expect(0, "AwaitingApproval")?;
+
+    let right = "the verb approve on exchangereleases.changeover.dev";
+    mallory.exr(&["promote", NAME]).await?.expect(6, right)?;
+    let other = ["promote", NAME, "--revision=0123456789"];
+    ann.exr(&other).await?.expect(4, "before you approve it")?;
+    ann.exr(&["promote", NAME])
+        .await?
+        .expect(0, "approved by ann")?;
+    ann.exr(&["wait", NAME, "--for=live"])
+        .await?
+        .expect(0, "2.0.0 is live on green")?;
+    let release = sandbox.release().await?;
+    let approval = status(&release)?.approval.as_ref().context("no approval")?;
+    assert_eq!(approval.by.as_deref(), Some("ann"));
+
+    ann.exr(&["rollback", NAME])
+        .await?
+        .expect(0, "2.0.0 is given up")?;
+    ann.exr(&["wait", NAME, "--for=rolledback"])
+        .await?
+        .expect(0, "1.0.0 is live")?;
+    ann.exr(&["wait", NAME, "--for=live"])
+        .await?
+        .expect(4, "not reached: RolledBack")?;
+    ann.exr(&["retry", NAME]).await?.expect(0, "tried again")?;
+    ann.exr(&["abort", NAME])
+        .await?
+        .expect(0, "2.0.0 is given up")?;
+    ann.exr(&["wait", NAME, "--for=rejected"])
+        .await?
+        .expect(0, "Rejected")?;
+
+    let history = ann.exr(&["history", NAME, "-o", "json"]).await?;
+    let history: Value = serde_json::from_str(&history.text)?;
+    let entries = history["history"].as_array().context("no list")?;
+    let ends: Vec<_> = entries.iter().map(|e| e["outcome"].as_str()).collect();
+    let wanted = ["Rejected", "RolledBack", "Live", "Live"].map(Some);
+    assert_eq!(ends, wanted, "{history}");
+    ann.exr(&["history", NAME])
+        .await?
+        .expect(0, "RollbackRequested")?;
+    sandbox.finish().await
+}
+
+#[tokio::test]
+async fn programs_read_the_same_as_json() -> Result<()> {
+    let (sandbox, _operator) = with_first_release().await?;
+    let ann = ann(&sandbox).await?;
+    let json = async |arguments: &[&str]| -> Result<Value> {
+        let arguments = [arguments, &["-o", "json"]].concat();
+        Ok(serde_json::from_str(&ann.exr(&arguments).await?.text)?)
+    };
+    let screen = json(&["get", NAME]).await?;
+    assert_eq!(screen["status"]["phase"], "Live");
+    let pods = screen["services"][0]["colours"][0]["pods"].as_array();
+    assert_eq!(pods.context("no pods")?.len(), 2, "{screen}");
+    let paused = json(&["pause", NAME]).await?;
+    assert_eq!(
+        (&paused["verb"], &paused["outcome"]),
+        (&json!("pause"), &json!("taken"))
+    );
+    let aborted = json(&["abort", NAME, "--no-wait"]).await?;
+    assert_eq!(aborted["outcome"], "nothingToDo");
+    let reached = json(&["wait", NAME, "--for=condition=Ready"]).await?;
+    assert_eq!(reached["outcome"], "reached");
+    sandbox.finish().await
+}
+
+#[tokio::test]
+async fn a_watched_screen_follows_the_release_until_it_is_deleted() -> Result<()> {
+    let (sandbox, _operator) = with_first_release().await?;
+    let ann = ann(&sandbox).await?;
+    let mut watching = ann
+        .command(&["get", NAME, "-w"])?
+        .stdin(Stdio::null())
+        .spawn()?;
+    let out = watching.stdout.take().context("no pipe")?;
+    let mut lines = BufReader::new(out).lines();
+    let mut until = async |words: &str| -> Result<()> {
+        while let Some(line) = lines.next_line().await? {
+            if line.contains(words) {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("the screen ended before it showed {words:?}")
+    };
+    until("Phase      Live").await?;
+    sandbox.apply(&exchange("2.0.0")).await?;
+    until("Candidate  green  2.0.0").await?;
+    until("Phase      Warm").await?;
+    let now = DeleteParams::background();
+    sandbox.api::<ExchangeRelease>().delete(NAME, &now).await?;
+    // What is drawn meanwhile must not fill the pipe.
+    while lines.next_line().await?.is_some() {}
+    let ended = watching.wait_with_output().await?;
+    let complaint = String::from_utf8(ended.stderr)?;
+    assert_eq!(ended.status.code(), Some(5), "{complaint}");
+    assert!(complaint.contains("exchange was deleted"), "{complaint}");
+    sandbox.finish().await
+}
+
+#[tokio::test]
+async fn what_does_not_work_says_what_to_do() -> Result<()> {
+    let (sandbox, operator) = with_first_release().await?;
+    let ann = ann(&sandbox).await?;
+    let nobody = sandbox.person("nobody", &[]).await?;
+    let viewer = sandbox.person("viewer", &[(RELEASES, SEE)]).await?;
+
+    let wrong_name = ann.exr(&["get", "exchnge"]).await?;
+    wrong_name.expect(
+        5,
+        &format!("`kubectl get exr -n {}` lists", sandbox.namespace),
+    )?;
+    let elsewhere = ["get", NAME, "-n", "default"];
+    let anywhere = sandbox.administrator()?;
+    anywhere
+        .exr(&elsewhere)
+        .await?
+        .expect(5, "-n names another namespace")?;
+    ann.exr(&elsewhere)
+        .await?
+        .expect(6, "in namespace \"default\"")?;
+    nobody
+        .exr(&["get", NAME])
+        .await?
+        .expect(6, "the verb get on exchangereleases")?;
+    viewer
+        .exr(&["get", NAME])
+        .await?
+        .expect(0, "Pods are not shown")?;
+    viewer
+        .exr(&["pause", NAME])
+        .await?
+        .expect(6, "the verb patch on exchangereleases")?;
+    let nowhere = ["get", NAME, "--context=nowhere"];
+    ann.exr(&nowhere)
+        .await?
+        .expect(7, "the kubeconfig cannot be used")?;
+    let missing = ["get", NAME, "--kubeconfig=/nowhere/config"];
+    ann.exr(&missing).await?.expect(7, "/nowhere/config")?;
+    ann.exr(&["wait", NAME, "--for=happy"])
+        .await?
+        .expect(2, "rolledback")?;
+    ann.exr(&["get"]).await?.expect(2, "<NAME>")?;
+
+    operator.kill()?;
+    let pause = ["pause", NAME, "--timeout=1s"];
+    ann.exr(&pause)
+        .await?
+        .expect(3, "no operator has seen it within 1s")?;
+    ann.exr(&["resume", NAME, "--no-wait"])
+        .await?
+        .expect(0, "resume of exchange asked for")?;
+    sandbox.finish().await
+}
