@@ -62,9 +62,7 @@ pub(crate) async fn follow<T>(
     match tokio::time::timeout(limit, watching).await {
         Ok(ended) => ended.map(Seen::Judged),
         Err(_) => match unreachable {
-            Some(why) => Err(Problem::Unreachable(format!(
-                "the API server cannot be reached: {why}"
-            ))),
+            Some(why) => Err(Problem::unreachable(&why)),
             None => Ok(Seen::TimedOut(last)),
         },
     }

@@ -65,6 +65,12 @@ impl Problem {
         }
     }
 
+    pub(crate) fn unreachable(why: &str) -> Self {
+        Self::Unreachable(format!(
+            "the API server cannot be reached (`kubectl cluster-info` tries the same): {why}"
+        ))
+    }
+
     /// The same, for one who has to know that the request itself stands.
     #[must_use]
     pub fn after_writing(self, verb: &str) -> Self {
@@ -149,10 +155,7 @@ impl Request<'_> {
     pub fn failed(&self, error: &kube::Error) -> Problem {
         match error {
             kube::Error::Api(status) => self.refused(status),
-            other => Problem::Unreachable(format!(
-                "the API server cannot be reached: {}",
-                chain(other)
-            )),
+            other => Problem::unreachable(&chain(other)),
         }
     }
 

@@ -1,6 +1,5 @@
 //! `get` and `history`: one screen, once or at every change.
 
-use std::io::Write;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -35,28 +34,19 @@ struct History<'a> {
     history: Vec<HistoryEntry>,
 }
 
-pub(crate) async fn get(
-    session: &Session,
-    name: &str,
-    watch: bool,
-    out: &mut (dyn Write + Send),
-) -> Result<Exit, Problem> {
+pub(crate) async fn get(session: &Session, name: &str, watch: bool) -> Result<Exit, Problem> {
     let release = session.release(name).await?;
     if watch {
-        return follow_screen(session, name, out).await;
+        return follow_screen(session, name).await;
     }
     let pods = hidden(session.pods(name).await)?;
     let now = Timestamp::now();
-    draw(session, &View::of(&release, &pods, now), now, false, out)?;
+    draw(session, &View::of(&release, &pods, now), now, false)?;
     Ok(Exit::Done)
 }
 
 /// The last ten releases.
-pub(crate) async fn history(
-    session: &Session,
-    name: &str,
-    out: &mut (dyn Write + Send),
-) -> Result<Exit, Problem> {
+pub(crate) async fn history(session: &Session, name: &str) -> Result<Exit, Problem> {
     let status = session.release(name).await?.status.unwrap_or_default();
     let history = History {
         name,
@@ -64,8 +54,8 @@ pub(crate) async fn history(
         history: status.history,
     };
     match session.output {
-        Output::Json => crate::write_json(out, &history, false)?,
-        Output::Text => crate::write(out, &text::history(&history.history, Timestamp::now()))?,
+        Output::Json => crate::write_json(&history, false)?,
+        Output::Text => crate::write(&text::history(&history.history, Timestamp::now()))?,
     }
     Ok(Exit::Done)
 }
@@ -79,29 +69,19 @@ fn hidden(pods: Result<Vec<Pod>, Problem>) -> Result<Pods, Problem> {
     }
 }
 
-fn draw(
-    session: &Session,
-    view: &View,
-    now: Timestamp,
-    watch: bool,
-    out: &mut (dyn Write + Send),
-) -> Result<(), Problem> {
+fn draw(session: &Session, view: &View, now: Timestamp, watch: bool) -> Result<(), Problem> {
     match session.output {
-        Output::Json => crate::write_json(out, view, watch),
+        Output::Json => crate::write_json(view, watch),
         Output::Text if watch && session.terminal => {
-            crate::write(out, &format!("{HOME}{}", text::screen(view, now)))
+            crate::write(&format!("{HOME}{}", text::screen(view, now)))
         }
-        Output::Text if watch => crate::write(out, &format!("{}\n", text::screen(view, now))),
-        Output::Text => crate::write(out, &text::screen(view, now)),
+        Output::Text if watch => crate::write(&format!("{}\n", text::screen(view, now))),
+        Output::Text => crate::write(&text::screen(view, now)),
     }
 }
 
 /// Draws until the release is deleted, or the person has seen enough.
-async fn follow_screen(
-    session: &Session,
-    name: &str,
-    out: &mut (dyn Write + Send),
-) -> Result<Exit, Problem> {
+async fn follow_screen(session: &Session, name: &str) -> Result<Exit, Problem> {
     let mut states = pin!(follow::states(session, name));
     let (store, changes) = pods(session, name);
     let mut changes = pin!(changes);
@@ -109,7 +89,7 @@ async fn follow_screen(
     let mut tick = tokio::time::interval(TICK);
     let ticks = session.terminal && session.output == Output::Text;
     if ticks {
-        crate::write(out, CLEAR)?;
+        crate::write(CLEAR)?;
     }
     loop {
         let changed = tokio::select! {
@@ -119,13 +99,7 @@ async fn follow_screen(
         };
         if let (true, Some(release)) = (changed, &watched.release) {
             let now = Timestamp::now();
-            draw(
-                session,
-                &View::of(release, &watched.seen(), now),
-                now,
-                true,
-                out,
-            )?;
+            draw(session, &View::of(release, &watched.seen(), now), now, true)?;
         }
     }
 }

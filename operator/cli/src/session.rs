@@ -1,6 +1,7 @@
 //! The one way to the API server: every call has a deadline, and none is repeated behind the person's back.
 
 use std::fmt::Debug;
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use changeover_crds::{ExchangeRelease, names};
@@ -22,42 +23,33 @@ const MANAGER: &str = "kubectl-exr";
 pub(crate) const RELEASES: &str = "exchangereleases.changeover.dev";
 
 /// A connection, and how its findings are shown.
-#[derive(Clone)]
-pub struct Session {
+pub(crate) struct Session {
     client: Client,
     /// Where.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// For people or for programs.
-    pub output: Output,
+    pub(crate) output: Output,
     /// Whether a person looks at a terminal, so that a screen can be drawn over the last one.
-    pub terminal: bool,
+    pub(crate) terminal: bool,
 }
 
 impl Session {
-    /// Over a client that is there already.
-    #[must_use]
-    pub fn new(client: Client, namespace: &str, output: Output) -> Self {
-        Self {
-            client,
-            namespace: namespace.to_owned(),
-            output,
-            terminal: false,
-        }
-    }
-
     /// As the person, by the rules of kubectl.
     ///
     /// # Errors
     /// When there is no usable kubeconfig.
-    pub async fn connect(connection: &Connection) -> Result<Self, Problem> {
+    pub(crate) async fn connect(connection: &Connection, output: Output) -> Result<Self, Problem> {
         let mut config = config(connection).await?;
         config.connect_timeout = Some(CALL);
         // The client's own policy would repeat a refused call for minutes.
         config.default_retry = false;
         let namespace = connection.namespace.clone();
-        let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
-        let client = Client::try_from(config).map_err(|error| unusable(&error))?;
-        Ok(Self::new(client, &namespace, Output::Text))
+        Ok(Self {
+            namespace: namespace.unwrap_or_else(|| config.default_namespace.clone()),
+            client: Client::try_from(config).map_err(|error| unusable(&error))?,
+            output,
+            terminal: std::io::stdout().is_terminal(),
+        })
     }
 
     pub(crate) fn releases(&self) -> Api<ExchangeRelease> {
@@ -168,7 +160,10 @@ async fn config(connection: &Connection) -> Result<Config, Problem> {
 }
 
 fn unusable(error: &(dyn std::error::Error + 'static)) -> Problem {
-    Problem::Unreachable(format!("the kubeconfig cannot be used: {}", chain(error)))
+    Problem::Unreachable(format!(
+        "the kubeconfig cannot be used (`kubectl config view` shows it): {}",
+        chain(error)
+    ))
 }
 
 async fn bounded<T: Debug>(
@@ -178,8 +173,6 @@ async fn bounded<T: Debug>(
     match tokio::time::timeout(CALL, call).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(request.failed(&error)),
-        Err(_) => Err(Problem::Unreachable(format!(
-            "the API server gave no answer within {CALL:?}"
-        ))),
+        Err(_) => Err(Problem::unreachable(&format!("no answer within {CALL:?}"))),
     }
 }

@@ -1,6 +1,5 @@
 //! `wait`: what is waited for, and whether a release is there, on the way, or has ended otherwise.
 
-use std::io::Write;
 use std::str::FromStr;
 
 use changeover_crds::{ExchangeRelease, ExchangeReleaseStatus, Phase};
@@ -143,7 +142,6 @@ pub(crate) async fn run(
     name: &str,
     target: &Target,
     timeout: SignedDuration,
-    out: &mut (dyn Write + Send),
 ) -> Result<Exit, Problem> {
     let mut release = session.release(name).await?;
     let judged = follow(session, name, timeout, |now| {
@@ -161,8 +159,8 @@ pub(crate) async fn run(
     };
     let report = report(session, name, &release, ending, timeout);
     match session.output {
-        Output::Json => crate::write_json(out, &report, false)?,
-        Output::Text => crate::write(out, &format!("{}\n", report.message))?,
+        Output::Json => crate::write_json(&report, false)?,
+        Output::Text => crate::write(&format!("{}\n", report.message))?,
     }
     Ok(ending.exit())
 }

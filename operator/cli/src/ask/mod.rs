@@ -3,8 +3,6 @@
 mod answer;
 mod plan;
 
-use std::io::Write;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -66,12 +64,7 @@ impl Outcome {
     }
 }
 
-pub(crate) async fn run(
-    session: &Session,
-    verb: &Verb,
-    ask: &args::Ask,
-    out: &mut (dyn Write + Send),
-) -> Result<Exit, Problem> {
+pub(crate) async fn run(session: &Session, verb: Verb, ask: args::Ask) -> Result<Exit, Problem> {
     let release = session.release(&ask.name).await?;
     let who = match verb {
         Verb::Promote(_) => session.whoami().await?,
@@ -86,16 +79,16 @@ pub(crate) async fn run(
         token: change.and_then(|change| change.token.clone()),
         by: change.and_then(|change| change.by.clone()),
     };
-    let report = match plan(verb, &release, who.as_deref(), Timestamp::now()) {
+    let report = match plan(&verb, &release, who.as_deref(), Timestamp::now()) {
         Plan::Already(message) => report(Outcome::Already, message, None),
         Plan::NothingToDo(message) => report(Outcome::NothingToDo, message, None),
         Plan::Refused(problem) => return Err(Problem::Refused(problem)),
         Plan::Send(change) => {
-            let (outcome, message) = send(session, verb, ask, &change).await?;
+            let (outcome, message) = send(session, &verb, &ask, &change).await?;
             report(outcome, message, Some(&change))
         }
     };
-    tell(session, &report, out)?;
+    tell(session, &report)?;
     Ok(report.outcome.exit())
 }
 
@@ -132,9 +125,9 @@ async fn send(
     })
 }
 
-fn tell(session: &Session, report: &Report, out: &mut (dyn Write + Send)) -> Result<(), Problem> {
+fn tell(session: &Session, report: &Report) -> Result<(), Problem> {
     match session.output {
-        Output::Json => crate::write_json(out, report, false),
-        Output::Text => crate::write(out, &format!("{}\n", report.message)),
+        Output::Json => crate::write_json(report, false),
+        Output::Text => crate::write(&format!("{}\n", report.message)),
     }
 }
