@@ -30,6 +30,17 @@ pub(crate) fn begin(turn: &mut Turn<'_>, old: &ColourStatus, epoch: i64) {
     });
 }
 
+/// A status that was lost may have held a drain of the colour that clients now go back to: as if it had been
+/// ended for that, its pods are told that they drain no more.
+pub(crate) fn presume_taken_back(turn: &mut Turn<'_>, to: &ColourStatus) {
+    let epoch = turn.next.switch.as_ref().map_or(0, |s| s.epoch);
+    begin(turn, to, epoch.saturating_sub(1));
+    if let Some(drain) = &mut turn.next.drain {
+        drain.ended_at = Some(drain.started_at.clone());
+        drain.ended_by = Some(DrainEnd::TakenBack);
+    }
+}
+
 /// Ends a drain that goes on.
 pub(crate) fn end(turn: &mut Turn<'_>, by: DrainEnd) {
     if let Some(drain) = turn.next.drain.as_mut().filter(|d| d.ended_at.is_none()) {

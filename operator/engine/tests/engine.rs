@@ -21,6 +21,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 mod documented;
 mod drawing;
 mod faults;
+mod figures;
 mod model;
 mod scenarios;
 mod schedules;

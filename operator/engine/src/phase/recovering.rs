@@ -2,6 +2,7 @@
 
 use changeover_crds::{Colour, ColourStatus, Phase, ResourceExt, names};
 
+use crate::drain;
 use crate::flip;
 use crate::machine::{Move, Turn};
 use crate::news::News;
@@ -33,6 +34,8 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     flip::open(turn, &live, other.as_ref());
     if other.is_none() {
         flip::close(turn);
+    } else {
+        drain::presume_taken_back(turn, &live);
     }
     turn.enter(if other.is_some() {
         Phase::RollingBack

@@ -2,7 +2,7 @@
 
 use changeover_engine::News;
 
-use crate::scenarios;
+use crate::faults::courses;
 
 const DOCS: &str = include_str!("../../../../docs/events.md");
 
@@ -30,8 +30,8 @@ fn every_event_is_documented_as_it_is() {
 #[test]
 fn every_reason_of_a_condition_is_documented() {
     let mut seen = std::collections::BTreeSet::new();
-    for story in scenarios::all() {
-        seen.extend(story.run().reasons);
+    for course in courses() {
+        seen.extend(course.world.reasons.iter().cloned());
     }
     assert!(seen.len() > 10, "{seen:?}");
     let is_missing = |r: &&String| !DOCS.contains(&format!("`{r}`"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::scenarios;
+use crate::faults::courses;
 
 const README: &str = include_str!("../../README.md");
 
@@ -20,8 +20,8 @@ fn drawn() -> BTreeSet<(String, String)> {
 #[test]
 fn readme_draws_the_transitions_that_happen() {
     let mut seen = BTreeSet::new();
-    for story in scenarios::all() {
-        seen.extend(story.run().transitions);
+    for course in courses() {
+        seen.extend(course.world.transitions.iter().cloned());
     }
     let drawn = drawn();
     let missing: Vec<_> = seen.difference(&drawn).collect();

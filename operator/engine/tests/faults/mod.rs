@@ -1,130 +1,164 @@
-//! Every story under every fault: at each point at which something is sent, each fault once. The
-//! invariants hold after every write, and the end is that of the undisturbed run (I7).
+//! Every story under every fault: at each point at which something is sent, each fault once; and each
+//! crash on each way on from a crash. The invariants hold after every write, and the end is that of the
+//! undisturbed run (I7).
+//!
+//! A run that comes to a state from which another one of its story went on well is over: the engine is a
+//! function of what it sees. So a second crash matters only before the first one is recovered from.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+mod course;
 
-use crate::model::{Fault, Point, Story, World, difference, outcome};
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
+use crate::figures::{Figures, in_parallel, number};
+use crate::model::{Fault, Point, Story};
 use crate::scenarios;
+use course::{Course, Run, Runs};
+
+/// Runs that are played on past a known state, to see that they end well.
+const PLAYED_ON: usize = 300;
+/// Pairs of crashes of an ordinary run; `ENGINE_PAIRS=<count>` runs more.
+const PAIRS: u64 = 5000;
 
 /// Failures that are shown; the rest is counted.
 const SHOWN: usize = 12;
-/// Faults of an ordinary run.
-const FAULTS: usize = 800;
 
-struct Job {
-    story: Arc<Story>,
-    end: Arc<World>,
-    point: Arc<Point>,
-    fault: Fault,
+/// What the runs of a story came to.
+#[derive(Default)]
+struct Sum {
+    runs: usize,
+    cut: usize,
+    judged: usize,
+    states: usize,
+    failures: Vec<String>,
 }
 
-#[test]
-fn every_story_survives_every_fault() {
-    let started = std::time::Instant::now();
-    let mut points = 0;
-    let mut jobs = Vec::new();
-    let stories = scenarios::all();
-    let count = stories.len();
-    // To look at one story alone.
-    let wanted = std::env::var("ENGINE_STORY").unwrap_or_default();
-    for story in stories.into_iter().filter(|s| s.name.contains(&wanted)) {
-        let (end, tape) = story.points();
-        points += tape.len();
-        let (story, end) = (Arc::new(story), Arc::new(end));
-        for point in tape.into_iter().map(Arc::new) {
-            jobs.extend(Fault::every(point.requests).into_iter().map(|fault| Job {
-                story: story.clone(),
-                end: end.clone(),
-                point: point.clone(),
-                fault,
-            }));
-        }
+impl Sum {
+    fn add(&mut self, run: &Run) {
+        self.runs += 1;
+        self.cut += usize::from(run.is_cut);
+        self.judged += run.judged;
+        self.failures.extend(run.failure.clone());
     }
-    let possible = jobs.len();
-    let jobs = sample(jobs);
-    let next = AtomicUsize::new(0);
-    let failures = Mutex::new(Vec::new());
-    let judged = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let world = run(job);
-                    let writes = usize::try_from(world.api.checker.judged).unwrap();
-                    judged.fetch_add(writes, Ordering::Relaxed);
-                    failures.lock().unwrap().extend(verdict(job, &world));
-                }
-            });
-        }
-    });
-    let failures = failures.into_inner().unwrap();
-    println!(
-        "engine tier: scenarios {count}, fault points {points}, faults run {} of {possible}, \
-         writes judged {}, violations {}, {:.1} s",
-        jobs.len(),
-        judged.into_inner(),
-        failures.len(),
-        started.elapsed().as_secs_f64()
-    );
+
+    fn tell(sums: Vec<Self>, mut figures: Figures) {
+        let of = |count: fn(&Self) -> usize| sums.iter().map(count).sum::<usize>();
+        figures.put("faults run", of(|s| s.runs));
+        figures.put("runs ended early", of(|s| s.cut));
+        figures.put("states", of(|s| s.states));
+        figures.put("writes judged", of(|s| s.judged));
+        figures.put("violations", of(|s| s.failures.len()));
+        figures.tell();
+        let failures: Vec<String> = sums.into_iter().flat_map(|s| s.failures).collect();
+        none(&failures);
+    }
+}
+
+/// The stories as they go undisturbed, those with the most points first; `ENGINE_STORY` names one.
+pub fn courses() -> &'static [Course] {
+    static COURSES: OnceLock<Vec<Course>> = OnceLock::new();
+    COURSES.get_or_init(|| {
+        let wanted = std::env::var("ENGINE_STORY").unwrap_or_default();
+        let mut stories = scenarios::all();
+        stories.retain(|s| s.name.contains(&wanted));
+        let mut courses = in_parallel(&stories, |story: &Story| Course::of(story.clone()));
+        courses.sort_by_key(|c| Reverse(c.points.len()));
+        courses
+    })
+}
+
+fn none(failures: &[String]) {
     for failure in failures.iter().take(SHOWN) {
         println!("{failure}\n");
     }
     assert_eq!(failures.len(), 0, "violations");
 }
 
-/// All of them if `ENGINE_FAULTS=all` or one story is asked for; else a spread that ends within a minute.
-fn sample(jobs: Vec<Job>) -> Vec<Job> {
-    let wanted = std::env::var("ENGINE_FAULTS").unwrap_or_default();
-    let is_all = wanted == "all" || std::env::var("ENGINE_STORY").is_ok();
-    let limit = if is_all {
-        jobs.len()
-    } else {
-        wanted.parse().unwrap_or(FAULTS)
-    };
-    let stride = jobs.len().div_ceil(limit.max(1)).max(1);
-    jobs.into_iter().step_by(stride).collect()
+#[test]
+fn every_story_survives_every_fault() {
+    let mut figures = Figures::of("faults");
+    let sums = in_parallel(courses(), |course| {
+        let runs = course.runs();
+        let mut sum = Sum::default();
+        for point in &course.points {
+            for fault in Fault::every(point) {
+                sum.add(&runs.run(point, fault, false));
+            }
+        }
+        sum.states = runs.states();
+        sum
+    });
+    figures.put("scenarios", sums.len());
+    figures.put(
+        "fault points",
+        courses().iter().map(|c| c.points.len()).sum(),
+    );
+    Sum::tell(sums, figures);
 }
 
-fn run(job: &Job) -> World {
-    let mut world = job.point.world.clone();
-    world.keeps_past = false;
-    world.api.checker.judged = 0;
-    world.fault = Some(job.fault);
-    world.api.checker.violations.clear();
-    job.story.play(&mut world, job.point.op, false);
-    world
+#[test]
+fn every_story_survives_a_crash_after_a_crash() {
+    let mut figures = Figures::of("pairs of crashes");
+    let ways = in_parallel(courses(), ways_on);
+    let points: usize = ways.iter().map(|(_, points)| points.len()).sum();
+    let possible: usize = ways.iter().map(|(_, points)| crashes(points).count()).sum();
+    let limit = number("ENGINE_PAIRS").unwrap_or(PAIRS);
+    let stride = possible.div_ceil(usize::try_from(limit).unwrap().max(1));
+    let sums = in_parallel(&ways, |(runs, points)| {
+        let mut sum = Sum::default();
+        for (point, crash) in crashes(points).step_by(stride.max(1)) {
+            sum.add(&runs.run(point, crash, false));
+        }
+        sum.states = runs.states();
+        sum
+    });
+    figures.put("scenarios", sums.len());
+    figures.put("points after a crash", points);
+    figures.put("pairs", possible);
+    Sum::tell(sums, figures);
 }
 
-fn verdict(job: &Job, world: &World) -> Option<String> {
-    let mut wrong = world.api.checker.violations.clone();
-    let (undisturbed, disturbed) = (outcome(&job.end), outcome(world));
-    let keys = undisturbed.keys().chain(disturbed.keys());
-    // Who acts on an old picture may give a release up that would have succeeded: that is safe, and
-    // the reads before a switch are live ones. The invariants hold all the same.
-    let is_comparable = !matches!(job.fault, Fault::Stale(_));
-    let differing = keys
-        .filter(|_| is_comparable)
-        .find(|key| undisturbed.get(*key) != disturbed.get(*key));
-    if let Some(key) = differing {
-        let nothing = serde_json::Value::Null;
-        let of = |end: &'_ std::collections::BTreeMap<String, serde_json::Value>| {
-            end.get(key).unwrap_or(&nothing).clone()
-        };
-        let differs = difference(&of(&undisturbed), &of(&disturbed));
-        wrong.push(format!("I7 converge: {key}{differs}"));
+fn crashes(points: &[Point]) -> impl Iterator<Item = (&Point, Fault)> {
+    let each = |point: &Point| Fault::crashes(point.requests);
+    points
+        .iter()
+        .flat_map(move |p| each(p).map(move |crash| (p, crash)))
+}
+
+/// Where something is sent between any crash and the recovery from it, each such state once.
+fn ways_on(course: &Course) -> (Runs<'_>, Vec<Point>) {
+    let runs = course.runs();
+    let mut ways = Vec::new();
+    let mut seen = HashSet::new();
+    for (point, crash) in crashes(&course.points) {
+        let run = runs.run(point, crash, true);
+        ways.extend(run.points.into_iter().filter(|p| {
+            let state = p.world.state();
+            seen.insert((state.digest, state.memory))
+        }));
     }
-    let phase = job.point.world.phase();
-    let last = world.api.log.iter().skip(job.point.world.api.log.len());
-    let log: Vec<&str> = last.map(AsRef::as_ref).take(25).collect();
-    (!wrong.is_empty()).then(|| {
-        format!(
-            "{} in {phase}, {:?} of {} requests:\n  {}\n  {}",
-            job.story.name,
-            job.fault,
-            job.point.requests,
-            wrong.join("\n  "),
-            log.join("\n  ")
-        )
-    })
+    (runs, ways)
+}
+
+#[test]
+fn a_run_that_ends_early_would_have_ended_well() {
+    let all: usize = courses().iter().map(|c| c.points.len()).sum();
+    let stride = all.div_ceil(PLAYED_ON).max(1);
+    let played = in_parallel(courses(), |course| {
+        let runs = course.runs();
+        let mut played = Vec::new();
+        for (index, point) in course.points.iter().enumerate().step_by(stride) {
+            let faults = Fault::every(point);
+            let fault = faults[index * 7 % faults.len()];
+            let run = runs.run(point, fault, false);
+            if run.is_cut {
+                played.push(runs.go_on(run, fault));
+            }
+        }
+        played
+    });
+    let played: Vec<Option<String>> = played.into_iter().flatten().collect();
+    assert!(played.len() > 50, "only {} were cut", played.len());
+    none(&played.into_iter().flatten().collect::<Vec<_>>());
 }

@@ -1,7 +1,8 @@
 //! What of the Kubernetes API the operator uses, over raw JSON: identity, versions, preconditions,
 //! server-side apply of one manager, merge patch, the status subresource.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -44,11 +45,24 @@ fn refuse<T>(code: u16, message: impl Into<String>) -> Result<T, Refusal> {
     })
 }
 
+/// Changes that a watch may tell in another order.
+pub const CHANGES: usize = 8;
+
+/// One object was changed.
+#[derive(Clone)]
+pub struct Change {
+    kind: &'static str,
+    name: Arc<str>,
+    before: Option<Arc<Object>>,
+}
+
 #[derive(Clone, Default)]
 pub struct Api {
     pub objects: Store,
     /// What the operator applied last, by uid: an apply that leaves out a field of it removes the field.
-    applied: BTreeMap<String, Arc<Value>>,
+    applied: BTreeMap<String, Arc<Object>>,
+    /// The last changes, oldest first, as a watch tells them: what was there before each.
+    pub changes: VecDeque<Change>,
     pub version: u64,
     /// How often an object of this kind and name was made: a uid is never given twice.
     made: BTreeMap<Key, u64>,
@@ -138,8 +152,8 @@ impl Api {
                 let uid = uid_of(&before);
                 let last = self
                     .applied
-                    .insert(uid.clone(), Arc::new(call.body.clone()));
-                merge::apply(&mut after, last.as_deref(), &call.body);
+                    .insert(uid.clone(), Object::new(call.body.clone()));
+                merge::apply(&mut after, last.as_deref().map(|o| &**o), &call.body);
             }
             Verb::Create => unreachable!(),
         }
@@ -196,17 +210,63 @@ impl Api {
         }
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        let name: Arc<str> = key.1.into();
         let named = self.objects.of_mut(key.0);
-        named.insert(key.1.into(), Object::new(object));
+        let before = named.insert(name.clone(), Object::new(object));
+        self.note(Change {
+            kind: key.0,
+            name,
+            before,
+        });
     }
 
     pub fn remove(&mut self, key: &Key) {
         if let Some(object) = self.objects.of_mut(key.0).remove(&*key.1) {
             self.version += 1;
+            self.applied.remove(&uid_of(&object));
+            let name = key.1.as_str().into();
+            self.note(Change {
+                kind: key.0,
+                name,
+                before: Some(object.clone()),
+            });
             if let Some(address) = object["spec"]["clusterIP"].as_str() {
                 self.held_addresses.insert(address.to_owned());
             }
         }
+    }
+
+    /// The release is read anew each time, its children come by watches.
+    fn note(&mut self, change: Change) {
+        if change.kind != "ExchangeRelease" {
+            let surplus = (self.changes.len() + 1).saturating_sub(CHANGES);
+            self.changes.drain(..surplus);
+            self.changes.push_back(change);
+        }
+    }
+
+    /// What a watch shows that has told the later changes, and not yet the one so many before the last;
+    /// nothing if a later one is of the same object.
+    pub fn without(&self, back: usize) -> Option<Store> {
+        let mut later = self.changes.iter().rev();
+        let passed: Vec<&Change> = later.by_ref().take(back).collect();
+        let Change { kind, name, before } = later.next()?;
+        if passed.iter().any(|c| c.kind == *kind && c.name == *name) {
+            return None;
+        }
+        let mut store = self.objects.clone();
+        match before {
+            Some(before) => store.of_mut(kind).insert(name.clone(), before.clone()),
+            None => store.of_mut(kind).remove(name),
+        };
+        Some(store)
+    }
+
+    /// Adds to a digest what is not in the objects.
+    pub fn add_to(&self, sum: &mut impl Hasher) {
+        let applied = self.applied.iter().map(|(uid, body)| (uid, body.digest()));
+        applied.for_each(|entry| entry.hash(sum));
+        (&self.made, &self.addresses, &self.held_addresses).hash(sum);
     }
 
     /// The addresses of Services that are gone can be given out again. The API server does so after it

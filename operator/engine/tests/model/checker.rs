@@ -2,13 +2,16 @@
 //! the engine: names of labels and rules are written down a second time on purpose.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::api::{Api, Call, Verb, name_of};
 use super::gates::Gates;
 use super::reading::{Reading, label, short};
+use super::store::Object;
 
 const EPOCH: &str = "changeover.dev/epoch";
 
@@ -24,10 +27,23 @@ pub struct Checker {
     /// Live Services that someone else touched since the operator last wrote them.
     pub(super) edited: BTreeSet<String>,
     /// Templates of Deployments by uid, as they were created.
-    pub(super) templates: BTreeMap<String, Arc<Value>>,
+    pub(super) templates: BTreeMap<String, Arc<Object>>,
 }
 
 impl Checker {
+    /// Adds to a digest what later writes are judged by.
+    pub fn add_to(&self, pods: &BTreeSet<&str>, now: Timestamp, sum: &mut impl Hasher) {
+        let probed = self
+            .probed
+            .iter()
+            .filter(|(pod, _)| pods.contains(pod.as_str()));
+        probed.for_each(|entry| entry.hash(sum));
+        self.edited.hash(sum);
+        let templates = self.templates.iter();
+        templates.for_each(|(uid, template)| (uid, template.digest()).hash(sum));
+        self.gates.add_to(pods, now, sum);
+    }
+
     pub fn violation(&mut self, what: String) {
         self.violations.push(what);
     }

@@ -2,6 +2,7 @@
 //! says, Services get EndpointSlices, orphans are collected. Each consequence takes one tick.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use super::api::{Api, name_of, uid_of};
 use super::store::Object;
 
 /// What becomes of the pods of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// Ready after so many ticks.
     Ready(u32),
@@ -23,6 +24,9 @@ pub enum Fate {
     /// No node has room.
     Unschedulable,
 }
+
+/// Ticks after which a pod is ready or will never be so by itself.
+const GROWN: u32 = 6;
 
 /// What the cluster moves by, beside its objects and its pods' ages.
 type MovesBy = (
@@ -93,6 +97,16 @@ impl Cluster {
         )
     }
 
+    /// Adds to a digest what moves things beside objects.
+    pub fn add_to(&self, pods: &BTreeSet<&str>, sum: &mut impl Hasher) {
+        (self.moves_by(), &self.made).hash(sum);
+        let born = self
+            .born
+            .iter()
+            .filter(|(uid, _)| pods.contains(uid.as_str()));
+        born.for_each(|(uid, born)| (uid, (self.ticks - born).min(GROWN)).hash(sum));
+    }
+
     fn move_on(&mut self, api: &mut Api, now: &str) -> bool {
         let before = api.version;
         if !self.frozen {
@@ -111,7 +125,9 @@ impl Cluster {
         let image = template["spec"]["containers"][0]["image"]
             .as_str()
             .unwrap_or_default();
-        self.fates.get(image).copied().unwrap_or(Fate::Ready(1))
+        let fate = self.fates.get(image).copied().unwrap_or(Fate::Ready(1));
+        assert!(!matches!(fate, Fate::Ready(after) if after + 1 >= GROWN));
+        fate
     }
 
     fn pods(&mut self, api: &mut Api) -> bool {

@@ -1,7 +1,10 @@
 //! What can go wrong while one batch of requests is carried out.
 
+use super::api::CHANGES;
+use super::story::Point;
+
 /// Answers that mean "not now" or "not so".
-const REFUSALS: [u16; 5] = [409, 422, 429, 500, 503];
+const REFUSALS: [u16; 6] = [409, 410, 422, 429, 500, 503];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -13,21 +16,41 @@ pub enum Fault {
     NoAnswer(usize, bool),
     /// The process is stopped before it sends, replaced, and sends after so many passes of the other.
     Suspended(u32),
-    /// The children are seen as they were so many writes ago.
+    /// The children are seen as they were so many states ago.
     Stale(usize),
+    /// A watch tells of the change so many before the last one after those that followed it.
+    Swapped(usize),
 }
 
 impl Fault {
-    /// Every fault of a batch of this many requests.
-    pub fn every(requests: usize) -> Vec<Self> {
-        let mut faults: Vec<Self> = subsets(requests).into_iter().map(Self::Crash).collect();
+    /// Every crash within a batch of this many requests.
+    pub fn crashes(requests: usize) -> impl Iterator<Item = Self> {
+        subsets(requests).into_iter().map(Self::Crash)
+    }
+
+    /// Everything that can happen to a batch of this many requests.
+    pub fn of_writing(requests: usize) -> Vec<Self> {
+        let mut faults: Vec<Self> = Self::crashes(requests).collect();
         for index in 0..requests {
             faults.extend(REFUSALS.map(|code| Self::Refused(index, code)));
             faults.extend([false, true].map(|done| Self::NoAnswer(index, done)));
         }
         faults.extend([1, 2, 3, 4, 6, 9, 14].map(Self::Suspended));
-        faults.extend([1, 2, 3, 5, 9].map(Self::Stale));
         faults
+    }
+
+    /// Everything that can happen at this point.
+    pub fn every(point: &Point) -> Vec<Self> {
+        let mut faults = Self::of_writing(point.requests);
+        faults.extend((1..point.world.past.len()).map(Self::Stale));
+        let is_swap = |back: &usize| point.world.api.without(*back).is_some();
+        faults.extend((0..CHANGES).filter(is_swap).map(Self::Swapped));
+        faults
+    }
+
+    /// Whether something old is seen.
+    pub const fn is_of_reading(self) -> bool {
+        matches!(self, Self::Stale(_) | Self::Swapped(_))
     }
 
     /// Whether the request of this index reaches the API server, and the answer where it is not its own.

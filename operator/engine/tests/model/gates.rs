@@ -2,6 +2,7 @@
 //! their role.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use super::api::uid_of;
 use super::checker::Checker;
 use super::cluster::is_ready;
+use super::digest::distance;
 use super::reading::{Reading, label, short};
 
 #[derive(Clone, Default)]
@@ -24,6 +26,22 @@ pub struct Gates {
     draining: BTreeMap<String, Timestamp>,
     /// What pods know of their role: epoch, and whether live.
     told: BTreeMap<String, (i64, bool)>,
+}
+
+impl Gates {
+    /// Adds to a digest what later writes are judged by.
+    pub fn add_to(&self, pods: &BTreeSet<&str>, now: Timestamp, sum: &mut impl Hasher) {
+        self.preparing_since.map(|t| distance(t, now)).hash(sum);
+        (&self.walked, &self.approved).hash(sum);
+        let is_there = |pod: &String| pods.contains(pod.as_str());
+        let draining = self
+            .draining
+            .iter()
+            .filter(|(p, until)| is_there(p) && **until > now);
+        draining.for_each(|(pod, until)| (pod, distance(*until, now)).hash(sum));
+        let told = self.told.iter().filter(|(pod, _)| is_there(pod));
+        told.for_each(|entry| entry.hash(sum));
+    }
 }
 
 impl Checker {

@@ -1,14 +1,13 @@
 //! The checker's second half: what is deleted and changed (I3), how a move ends (I2), and rest
 //! (I8, I9, I10).
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::api::{Api, name_of, uid_of};
 use super::checker::{Checker, is_live_service};
 use super::cluster::selects;
 use super::reading::{Reading, label, short};
+use super::store::Object;
 
 impl Checker {
     /// I3 live is sacred: something was deleted.
@@ -60,7 +59,7 @@ impl Checker {
         let labels = &template["metadata"]["labels"];
         if before.is_none() {
             let strangers = read.strangers(labels);
-            self.templates.insert(uid_of(after), Arc::new(template));
+            self.templates.insert(uid_of(after), Object::new(template));
             if strangers > 0 {
                 self.violation(format!(
                     "I10 bounded: {name} joins {strangers} pods of another revision in its colour"
@@ -68,7 +67,11 @@ impl Checker {
             }
             return;
         }
-        if self.templates.get(&uid_of(after)).map(AsRef::as_ref) != Some(&template) {
+        if self
+            .templates
+            .get(&uid_of(after))
+            .is_none_or(|t| ***t != template)
+        {
             self.violation(format!("I3 live is sacred: template of {name} was changed"));
         }
         let desired = read.spec_replicas(label(after, "service"));

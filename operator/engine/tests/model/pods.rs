@@ -1,6 +1,6 @@
 //! What the pods answer, to probes, journeys and calls of their admin ports.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use changeover_engine::{
     AdminCall, AdminTarget, Answer, Ask, Clients, Finding, JourneyRun, ProbeTarget, Question,
@@ -101,8 +101,7 @@ impl World {
             AdminCall::Drain { ttl, .. } => {
                 let until = self.clock + SignedDuration::from_secs(ttl.into());
                 self.api.checker.draining(&uid, until);
-                let left = self.left.get(&uid).copied();
-                Ok(Finding::Clients(self.clients(left)))
+                Ok(Finding::Clients(self.clients(&uid)))
             }
             AdminCall::Undrain => {
                 self.api.checker.undrained(&uid);
@@ -116,33 +115,68 @@ impl World {
     }
 
     /// Clients are there until the live Service points elsewhere, and while they hold on.
-    fn clients(&self, left: Option<Timestamp>) -> Clients {
-        let silent = left.map_or(0, |left| self.clock.duration_since(left).as_secs());
+    fn clients(&self, uid: &str) -> Clients {
+        let contact = self.contacts.get(uid).copied().unwrap_or_default();
+        let (open, silent) = match contact {
+            Contact::Never => (false, None),
+            Contact::Now => (true, Some(0)),
+            Contact::Until(end) => {
+                let silent = self.clock.duration_since(end).as_secs();
+                (self.clinging, Some(silent))
+            }
+        };
         Clients {
             in_flight: 0,
-            open_connections: i64::from(self.clinging || left.is_none()),
-            last_accepted_seconds_ago: Some(silent),
+            open_connections: i64::from(open),
+            last_accepted_seconds_ago: silent,
         }
     }
 
-    /// Notes which pods clients reach no more, and since when.
-    pub fn note_who_left(&mut self) {
-        let reached: Vec<&Value> = self
-            .api
-            .list("Service")
+    /// Notes which pods clients reach, and since when no more.
+    pub fn note_contacts(&mut self) {
+        let services = self.api.list("Service");
+        let reached: Vec<&Value> = services
             .filter(|s| s["metadata"]["labels"]["changeover.dev/role"] == "live")
             .map(|s| &s["spec"]["selector"])
             .collect();
-        let mut left = std::mem::take(&mut self.left);
+        let mut contacts = BTreeMap::new();
         for pod in self.api.list("Pod") {
             let labels = &pod["metadata"]["labels"];
-            if reached.iter().any(|s| super::cluster::selects(s, labels)) {
-                left.remove(&uid_of(pod));
-            } else {
-                left.entry(uid_of(pod)).or_insert(self.clock);
-            }
+            let is_reached = reached.iter().any(|s| super::cluster::selects(s, labels));
+            let uid = uid_of(pod);
+            let before = self.contacts.get(&uid).copied().unwrap_or_default();
+            contacts.insert(uid, before.after(is_reached, self.clock));
         }
-        self.left = left;
+        self.contacts = contacts;
+    }
+}
+
+/// Whether clients reach a pod.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Contact {
+    #[default]
+    Never,
+    Now,
+    Until(Timestamp),
+}
+
+impl Contact {
+    const fn after(self, is_reached: bool, now: Timestamp) -> Self {
+        match self {
+            _ if is_reached => Self::Now,
+            Self::Now => Self::Until(now),
+            before => before,
+        }
+    }
+
+    /// How long ago the last client was there; longer than `drain.quiet` of any story is for ever.
+    pub fn since(self, now: Timestamp) -> Option<i64> {
+        const LONG: i64 = 15_000_000;
+        match self {
+            Self::Never => None,
+            Self::Now => Some(1),
+            Self::Until(end) => Some(super::digest::distance(end, now).max(-LONG)),
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use super::world::{RELEASE, World};
 /// The last observation, and the objects that it was made of.
 #[derive(Default)]
 pub struct Seen {
-    pub obs: Option<Box<Observation>>,
+    obs: Option<Box<Observation>>,
     of: Shown,
 }
 
@@ -41,30 +41,30 @@ impl Clone for Seen {
 }
 
 impl Seen {
-    /// Takes an observation back, to be brought up to date by the next look; unless it is spoilt.
-    pub fn keep(&mut self, obs: Box<Observation>, is_sound: bool) {
-        self.obs = is_sound.then_some(obs);
+    /// Takes an observation back, to be brought up to date by the next look.
+    pub fn keep(&mut self, obs: Box<Observation>) {
+        self.obs = Some(obs);
     }
 }
 
 impl World {
-    /// Looks at everything; whether there is a release. Children may be of an older state than the
-    /// release, as from a slow watch.
-    pub fn observe(&mut self) -> bool {
-        let named = self.api.objects.of("ExchangeRelease");
-        let Some(release) = named.get(RELEASE) else {
-            return false;
-        };
+    /// What is read of the children: they may be of an older state than the release, as from a slow watch.
+    pub fn read(&self) -> Store {
         let stale = match self.fault {
-            Some(Fault::Stale(age)) => self.past.iter().rev().nth(age),
+            Some(Fault::Stale(age)) => self.past.iter().rev().nth(age).map(|(_, s)| s.clone()),
+            Some(Fault::Swapped(back)) => self.api.without(back),
             _ => None,
         };
-        let store = stale.unwrap_or(&self.api.objects);
+        stale.unwrap_or_else(|| self.api.objects.clone())
+    }
+
+    /// The last observation, brought up to date.
+    pub fn observe(&mut self, release: &Arc<Object>, store: &Store) -> Box<Observation> {
         let Seen { obs, of } = &mut self.seen;
-        if obs.is_none() {
+        let mut obs = obs.take().unwrap_or_else(|| {
             *of = Shown::default();
-        }
-        let obs = obs.get_or_insert_with(|| Box::new(blank(release.typed())));
+            Box::new(blank(release.typed()))
+        });
         if of.release.as_ref().is_none_or(|r| !Arc::ptr_eq(r, release)) {
             obs.release.clone_from(release.typed());
             of.release = Some(release.clone());
@@ -100,7 +100,7 @@ impl World {
         obs.asking = self.shell.pending.iter().map(|q| q.key.clone()).collect();
         obs.flips.clone_from(&self.shell.flips);
         obs.failures.clone_from(&self.shell.failures);
-        true
+        obs
     }
 }
 

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use changeover_crds::names;
-use changeover_engine::{Decision, FLIPS, Failure, Request, Step, decide};
+use changeover_engine::{Decision, FLIPS, Failure, Request, Step};
 use changeover_engine::{Question, QuestionKey, Record, Target};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::api::{Call, Verb};
-use super::bugs::Bug;
 use super::faults::Fault;
 use super::world::{RELEASE, World};
 
@@ -37,22 +36,20 @@ pub enum Pass {
 impl World {
     /// One pass of the shell, under the fault that is armed, if any.
     pub fn pass(&mut self) -> Pass {
-        if !self.observe() {
+        let releases = self.api.objects.of("ExchangeRelease");
+        let Some(release) = releases.get(RELEASE).cloned() else {
             return Pass::Idle(None);
-        }
+        };
+        let store = self.read();
         self.advance_clock(jiff::SignedDuration::from_millis(1));
+        let decision = self.decided(&release, &store);
+        drop(store);
         let bug = self.bug;
-        let mut obs = std::mem::take(&mut self.seen.obs).unwrap();
-        if bug != Bug::None {
-            bug.blind(&mut obs);
-        }
-        let mut decision = decide(&obs, self.clock);
-        bug.corrupt(&mut decision, &obs, self.clock);
         let fault = self.fault.take();
         let pass = match &decision.step {
             Step::Status(status) => {
                 let body = json!({
-                    "metadata": {"resourceVersion": obs.release.metadata.resource_version},
+                    "metadata": {"resourceVersion": release["metadata"]["resourceVersion"]},
                     "status": status,
                 });
                 let call = Call {
@@ -85,12 +82,10 @@ impl World {
                 Pass::Asked
             }
             // What a slow watch has not shown yet follows, and is a reason to look again.
-            Step::Wait(_) if matches!(fault, Some(Fault::Stale(_))) => Pass::Asked,
+            Step::Wait(_) if fault.is_some_and(Fault::is_of_reading) => Pass::Asked,
             Step::Wait(until) => Pass::Idle(*until),
         };
         self.tell(&decision, pass);
-        // What a bug made of it is not shown again.
-        self.seen.keep(obs, bug == Bug::None);
         pass
     }
 

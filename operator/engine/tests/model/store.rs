@@ -25,6 +25,8 @@ pub const KINDS: [&str; 8] = [
 pub struct Object {
     value: Value,
     typed: OnceLock<Box<dyn Any + Send + Sync>>,
+    digest: OnceLock<u64>,
+    exactly: OnceLock<u64>,
 }
 
 impl Object {
@@ -32,7 +34,23 @@ impl Object {
         Arc::new(Self {
             value,
             typed: OnceLock::new(),
+            digest: OnceLock::new(),
+            exactly: OnceLock::new(),
         })
+    }
+
+    /// A digest of all of it.
+    pub fn exactly(&self) -> u64 {
+        *self
+            .exactly
+            .get_or_init(|| super::digest::hash(&self.value))
+    }
+
+    /// The same for versions that differ only in what passes.
+    pub fn digest(&self) -> u64 {
+        *self
+            .digest
+            .get_or_init(|| super::digest::of_object(&self.value))
     }
 
     /// As an informer keeps it. Every version is decoded once.

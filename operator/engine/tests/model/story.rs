@@ -1,6 +1,7 @@
 //! Given, when, then: a story as a list of operations, so that it can be continued from any point.
 
 use super::shell::Pass;
+use super::trail::Trail;
 use super::world::World;
 
 #[derive(Clone, Copy)]
@@ -70,9 +71,9 @@ impl Story {
             match op {
                 Op::Act(act) => {
                     // What someone does is done once: a fault inside it would do it twice.
-                    let tape = world.tape.take();
+                    let (tape, trail) = (world.tape.take(), world.trail.take());
                     act(world);
-                    world.tape = tape;
+                    (world.tape, world.trail) = (tape, trail);
                 }
                 Op::Settle => world.settle(),
                 Op::Until(phase) => world.until(phase),
@@ -92,7 +93,11 @@ impl Story {
                 }
                 Op::Check(..) => {}
             }
+            if world.trail.as_ref().is_some_and(|t| t.is_over) {
+                return;
+            }
         }
+        world.op = self.ops.len();
         world.settle();
     }
 
@@ -121,24 +126,27 @@ pub struct Point {
 }
 
 impl Story {
-    /// The undisturbed end, and every point at which something was sent on the way there.
-    pub fn points(&self) -> (World, Vec<Point>) {
+    /// The undisturbed end, with the way there: every point at which something was sent, and every state.
+    pub fn taped(&self) -> World {
         let mut world = self.world.clone();
         world.keeps_past = true;
         world.tape = Some(Vec::new());
+        world.trail = Some(Trail::default());
         self.play(&mut world, 0, false);
-        let tape = world.tape.take().unwrap_or_default();
-        (world, tape)
+        world
     }
 }
 
 impl World {
     /// One pass; what it was before goes onto the tape, if there is one.
     pub fn taped(&mut self) -> Pass {
-        let Some(mut tape) = self.tape.take() else {
+        // What a fault strikes is a point of the run before.
+        let Some(mut tape) = self.tape.take_if(|_| self.fault.is_none()) else {
             return self.pass();
         };
+        let trail = self.trail.take();
         let world = self.clone();
+        self.trail = trail;
         let pass = self.pass();
         let requests = match pass {
             Pass::Acted(requests) => Some(requests),

@@ -11,10 +11,13 @@ use super::api::{Api, Call, name_of, uid_of};
 use super::bugs::Bug;
 use super::cluster::{Cluster, Fate};
 use super::faults::Fault;
+use super::memo::Memo;
+use super::pods::Contact;
 use super::seen::Seen;
 use super::shell::{Pass, Shell};
 use super::store::Store;
 use super::story::Point;
+use super::trail::Trail;
 
 pub const RELEASE: &str = "shop";
 /// Nothing takes this many passes, unless it goes round in circles.
@@ -33,7 +36,8 @@ pub struct World {
     pub fault: Option<Fault>,
     /// Requests in the hands of a stopped process, sent when so many passes are over.
     pub withheld: Option<(u32, Vec<Call>)>,
-    pub past: VecDeque<Store>,
+    /// States that a stale read may show, with their versions; the last one is that of now.
+    pub past: VecDeque<(u64, Store)>,
     /// The version that an image answers, where it is not its tag.
     pub answers: BTreeMap<String, String>,
     /// Images with which journeys fail.
@@ -42,8 +46,8 @@ pub struct World {
     pub deaf: bool,
     /// Clients keep their connections whatever a draining pod says.
     pub clinging: bool,
-    /// Pods that no live Service selects, and since when.
-    pub left: BTreeMap<String, Timestamp>,
+    /// Whether clients reach each pod, by uid.
+    pub contacts: BTreeMap<String, Contact>,
     pub events: Vec<(&'static str, Arc<str>)>,
     pub transitions: BTreeSet<(String, String)>,
     /// Reasons of conditions, other than the phase's name, as they stood after each change of phase.
@@ -53,6 +57,10 @@ pub struct World {
     pub keeps_past: bool,
     /// Where a fault could have struck, if someone wants to know.
     pub tape: Option<Vec<Point>>,
+    /// What the engine decided before, if runs share that.
+    pub memo: Option<Memo>,
+    /// Where the run came by, if it may end where another went on.
+    pub trail: Option<Trail>,
     /// The operation of the story that goes on.
     pub op: usize,
 }
@@ -73,13 +81,15 @@ impl World {
             bad_journeys: BTreeSet::new(),
             deaf: false,
             clinging: false,
-            left: BTreeMap::new(),
+            contacts: BTreeMap::new(),
             events: Vec::new(),
             transitions: BTreeSet::new(),
             reasons: BTreeSet::new(),
             bug: Bug::None,
             keeps_past: false,
             tape: None,
+            memo: None,
+            trail: None,
             op: 0,
         };
         world.create_release(spec);
@@ -158,7 +168,7 @@ impl World {
         self.advance_clock(SignedDuration::from_millis(500));
         let now = self.now();
         let moved = self.cluster.tick(&mut self.api, &now);
-        self.note_who_left();
+        self.note_contacts();
         self.answer_all() || moved
     }
 
@@ -191,10 +201,7 @@ impl World {
     /// One pass, with what goes on beside it.
     pub fn step(&mut self) -> Pass {
         if self.keeps_past {
-            if self.past.len() == PAST {
-                self.past.pop_front();
-            }
-            self.past.push_back(self.api.objects.clone());
+            self.keep_past();
         }
         let from = self.phase();
         let pass = self.taped();
@@ -206,6 +213,20 @@ impl World {
         }
         self.deliver(false);
         pass
+    }
+
+    /// Keeps the state that a later read may still show, if it is a new one.
+    fn keep_past(&mut self) {
+        if self
+            .past
+            .back()
+            .is_none_or(|(version, _)| *version != self.api.version)
+        {
+            let surplus = (self.past.len() + 1).saturating_sub(PAST + 1);
+            self.past.drain(..surplus);
+            self.past
+                .push_back((self.api.version, self.api.objects.clone()));
+        }
     }
 
     /// Sends what a stopped process still had in hand, when its time has come.
@@ -227,8 +248,14 @@ impl World {
     /// windows in which people may act are not waited for.
     pub fn settle(&mut self) {
         for _ in 0..ENDLESS {
+            if self.is_over() {
+                return;
+            }
+            let version = self.api.version;
             match self.step() {
                 Pass::Acted(_) | Pass::Asked => continue,
+                // Someone else wrote, be it a leader of before.
+                Pass::Idle(_) if self.api.version != version => continue,
                 Pass::Idle(_) if self.tick() => continue,
                 Pass::Idle(Some(until)) if self.is_moving() => self.clock = until.max(self.clock),
                 Pass::Idle(_) if self.withheld.is_some() => self.deliver(true),
@@ -293,7 +320,7 @@ impl World {
     /// Runs until a phase is reached, or nothing moves.
     pub fn until(&mut self, phase: &str) {
         for _ in 0..ENDLESS {
-            if self.phase() == phase {
+            if self.phase() == phase || self.is_over() {
                 return;
             }
             match self.step() {

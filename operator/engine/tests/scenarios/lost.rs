@@ -13,6 +13,7 @@ stories!(
     status_lost_in_the_middle_of_the_flip,
     status_lost_with_one_colour_gone,
     status_lost_in_the_first_switch,
+    status_lost_while_the_old_colour_drains,
 );
 
 fn lose(w: &mut World) {
@@ -130,4 +131,30 @@ fn status_lost_in_the_first_switch() -> Story {
             );
             assert!(!w.raw("Service", "shop-trade").is_null());
         })
+}
+
+fn status_lost_while_the_old_colour_drains() -> Story {
+    Story::given("status lost while the old colour drains", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Baking", |w| {
+            for _ in 0..3 {
+                w.step();
+                w.tick();
+            }
+            // One Service went back, and nothing says why: all follow it, to pods that ask clients to leave.
+            let selector = w.raw("Service", "shop-user-blue")["spec"]["selector"].clone();
+            w.edit("Service", "shop-user", |s| s["spec"]["selector"] = selector);
+            lose(w);
+        })
+        .then(
+            "its pods are told that they drain no more, and the release is done",
+            |w| {
+                let rebuilt = |(reason, _): &(&str, _)| *reason == "StatusRebuilt";
+                assert!(w.events.iter().any(rebuilt));
+                assert_eq!(
+                    (w.phase().as_str(), w.status().switch.unwrap().epoch),
+                    ("Warm", 4)
+                );
+            },
+        )
 }

@@ -1,0 +1,141 @@
+//! A story and the way it goes undisturbed; a run that a fault disturbs is held against it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::model::{Fault, Known, Memo, Point, State, Story, Trail, World, difference, outcome};
+
+pub struct Course {
+    story: Story,
+    /// How it ends.
+    pub world: World,
+    /// What can be seen then.
+    end: BTreeMap<String, Value>,
+    /// Where something was sent on the way.
+    pub points: Vec<Point>,
+    /// Where it came by.
+    states: Vec<State>,
+}
+
+/// Runs of one story, which learn from each other where it goes on well.
+pub struct Runs<'c> {
+    pub course: &'c Course,
+    known: Arc<Known>,
+    memo: Memo,
+}
+
+/// What came of one run.
+pub struct Run {
+    /// How it went, if it did not go well.
+    pub failure: Option<String>,
+    /// Writes that were judged.
+    pub judged: usize,
+    /// Where something was sent after the fault, if that was asked for.
+    pub points: Vec<Point>,
+    /// Whether it came to a known state.
+    pub is_cut: bool,
+    world: World,
+}
+
+impl Course {
+    pub fn of(story: Story) -> Self {
+        let mut world = story.taped();
+        let violations = &world.api.checker.violations;
+        assert!(violations.is_empty(), "{}: {violations:#?}", story.name);
+        Self {
+            end: outcome(&world),
+            points: world.tape.take().unwrap(),
+            states: world.trail.take().unwrap().states,
+            story,
+            world,
+        }
+    }
+
+    pub fn runs(&self) -> Runs<'_> {
+        let known = Arc::new(Known::default());
+        known.learn(self.states.clone());
+        Runs {
+            course: self,
+            known,
+            memo: Memo::default(),
+        }
+    }
+}
+
+impl Runs<'_> {
+    /// States from which the story is known to go on well.
+    pub fn states(&self) -> usize {
+        self.known.count()
+    }
+
+    /// Carries the story on from a point, under a fault, until it is where another run went on well.
+    pub fn run(&self, point: &Point, fault: Fault, tapes: bool) -> Run {
+        let mut world = point.world.clone();
+        world.keeps_past = false;
+        world.api.checker.judged = 0;
+        world.api.checker.violations.clear();
+        world.fault = Some(fault);
+        world.memo = Some(self.memo.clone());
+        world.trail = Some(Trail::new(self.known.clone()));
+        world.tape = tapes.then(Vec::new);
+        self.course.story.play(&mut world, point.op, false);
+        let trail = world.trail.take().unwrap();
+        let failure = self.failure(point, fault, &world, trail.is_over);
+        if failure.is_none() {
+            self.known.learn(trail.states);
+        }
+        Run {
+            failure,
+            judged: usize::try_from(world.api.checker.judged).unwrap(),
+            points: world.tape.take().unwrap_or_default(),
+            is_cut: trail.is_over,
+            world,
+        }
+    }
+
+    /// Plays a run that was cut to its end, whatever is known.
+    pub fn go_on(&self, run: Run, fault: Fault) -> Option<String> {
+        let mut world = run.world;
+        let (op, requests) = (world.op, 0);
+        let point = Point {
+            world: world.clone(),
+            op,
+            requests,
+        };
+        self.course.story.play(&mut world, op, false);
+        self.failure(&point, fault, &world, false)
+    }
+
+    fn failure(&self, point: &Point, fault: Fault, world: &World, is_cut: bool) -> Option<String> {
+        let mut wrong = world.api.checker.violations.clone();
+        // Who acts on an old picture may give a release up that would have succeeded: that is safe, and
+        // the reads before a switch are live ones. The invariants hold all the same.
+        if !is_cut && !fault.is_of_reading() {
+            wrong.extend(self.differs(world));
+        }
+        let phase = point.world.phase();
+        let last = world.api.log.iter().skip(point.world.api.log.len());
+        let log: Vec<&str> = last.map(AsRef::as_ref).take(25).collect();
+        (!wrong.is_empty()).then(|| {
+            format!(
+                "{} in {phase}, {fault:?} of {} requests:\n  {}\n  {}",
+                self.course.story.name,
+                point.requests,
+                wrong.join("\n  "),
+                log.join("\n  ")
+            )
+        })
+    }
+
+    /// I7 converge: the end is that of the undisturbed run.
+    fn differs(&self, world: &World) -> Option<String> {
+        let end = outcome(world);
+        let mut keys = self.course.end.keys().chain(end.keys());
+        let key = keys.find(|key| self.course.end.get(*key) != end.get(*key))?;
+        let of = |end: &BTreeMap<String, Value>| end.get(key).cloned().unwrap_or_default();
+        let differs = difference(&of(&self.course.end), &of(&end));
+        Some(format!("I7 converge: {key}{differs}"))
+    }
+}

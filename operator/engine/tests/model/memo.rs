@@ -1,0 +1,60 @@
+//! Decisions that were asked for already. The engine is a function of what it is shown and of the time, and
+//! runs that one fault has not parted yet show it the same.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex};
+
+use changeover_engine::{Decision, decide};
+
+use super::bugs::Bug;
+use super::store::{KINDS, Object, Store};
+use super::world::World;
+
+#[derive(Clone, Default)]
+pub struct Memo(Arc<Mutex<HashMap<u64, Arc<Decision>>>>);
+
+impl World {
+    /// What the engine decides on what it sees.
+    pub fn decided(&mut self, release: &Arc<Object>, store: &Store) -> Arc<Decision> {
+        let memo = self.memo.clone().filter(|_| self.bug == Bug::None);
+        let Some(Memo(memo)) = memo else {
+            return Arc::new(self.decide(release, store));
+        };
+        let key = self.shown(release, store);
+        let known = memo.lock().unwrap().get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let decision = Arc::new(self.decide(release, store));
+            memo.lock().unwrap().insert(key, decision.clone());
+            decision
+        })
+    }
+
+    fn decide(&mut self, release: &Arc<Object>, store: &Store) -> Decision {
+        let mut obs = self.observe(release, store);
+        if self.bug == Bug::None {
+            let decision = decide(&obs, self.clock);
+            self.seen.keep(obs);
+            return decision;
+        }
+        self.bug.blind(&mut obs);
+        let mut decision = decide(&obs, self.clock);
+        self.bug.corrupt(&mut decision, &obs, self.clock);
+        decision
+    }
+
+    /// Everything that is shown to the engine, as a number.
+    fn shown(&self, release: &Object, store: &Store) -> u64 {
+        let mut sum = DefaultHasher::new();
+        (self.clock, release.exactly()).hash(&mut sum);
+        for kind in KINDS.iter().filter(|k| **k != "ExchangeRelease") {
+            let objects = store.of(kind).values();
+            objects.for_each(|o| o.exactly().hash(&mut sum));
+        }
+        let shell = &self.shell;
+        format!("{:?}{:?}{:?}", shell.answers, shell.flips, shell.failures).hash(&mut sum);
+        let asking = shell.pending.iter().map(|q| &q.key);
+        format!("{:?}", asking.collect::<Vec<_>>()).hash(&mut sum);
+        sum.finish()
+    }
+}

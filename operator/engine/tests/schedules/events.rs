@@ -1,0 +1,251 @@
+//! What can happen to a release.
+
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use super::dice::Dice;
+use crate::model::{Fate, Fault, SERVICES, World, exchange};
+
+/// How many of the services the exchange has: most of what can go wrong needs only one, and is found sooner so.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    pub services: usize,
+}
+
+impl Size {
+    /// A spec of this size.
+    pub fn spec(self, version: &str) -> Value {
+        let mut spec = exchange(version);
+        let services = spec["services"].as_array_mut().unwrap();
+        services.truncate(self.services);
+        let steps = &mut spec["verification"]["journeys"][0]["steps"];
+        steps.as_array_mut().unwrap().truncate(self.services.min(2));
+        spec
+    }
+
+    /// A world with version 1 live.
+    pub fn live(self) -> World {
+        static LIVE: [OnceLock<World>; SERVICES.len()] =
+            [const { OnceLock::new() }; SERVICES.len()];
+        let install = || {
+            let mut world = World::new(self.spec("1"));
+            world.keeps_past = true;
+            world.settle();
+            world
+        };
+        LIVE[self.services - 1].get_or_init(install).clone()
+    }
+
+    fn service(self, dice: &mut Dice) -> &'static str {
+        dice.one(&SERVICES[..self.services]).0
+    }
+}
+
+/// What happens, and to what. Each event is a seed of its own, so that one can be left out.
+pub struct Schedule {
+    pub seed: u64,
+    pub exchange: Size,
+    pub events: Vec<u64>,
+}
+
+impl Schedule {
+    pub fn of(seed: u64) -> Self {
+        let mut dice = Dice::of(seed);
+        let exchange = Size {
+            services: dice.one(&[1, 1, 2, 3]),
+        };
+        let events = (0..5 + dice.below(15)).map(|_| dice.next()).collect();
+        Self {
+            seed,
+            exchange,
+            events,
+        }
+    }
+}
+
+/// One thing happens; what it was.
+pub fn happen(world: &mut World, exchange: Size, dice: &mut Dice) -> String {
+    let service = exchange.service(dice);
+    let colour = dice.one(&["blue", "green"]);
+    let version = dice.one(&["2", "3", "4"]);
+    match dice.below(20) {
+        0..4 => apply(world, exchange, dice),
+        4 | 5 => pods(world, dice, &format!("{service}:{version}")),
+        6 => {
+            world.delete_a_pod(service, colour);
+            format!("a pod of {service} on {colour} is deleted")
+        }
+        7 if dice.below(2) == 0 => {
+            world.break_pods(colour);
+            format!("the pods on {colour} are no longer ready")
+        }
+        7 => {
+            world.heal_pods();
+            "all pods are well".to_owned()
+        }
+        8 => delete_a_child(world, dice, &format!("shop-{service}-{colour}")),
+        9 => edit_a_child(world, dice, &format!("shop-{service}-{colour}")),
+        10 => {
+            world.crash();
+            "the operator crashes".to_owned()
+        }
+        11 => {
+            (world.deaf, world.clinging) = (dice.below(2) == 0, dice.below(2) == 0);
+            format!(
+                "pods are deaf: {}, clients cling: {}",
+                world.deaf, world.clinging
+            )
+        }
+        12 | 13 => say(world, exchange, dice),
+        14..18 => strike(world, dice),
+        _ => {
+            let seconds = dice.one(&[1, 5, 31, 130, 601, 1801, -1, -40]);
+            world.advance_clock(jiff::SignedDuration::from_secs(seconds));
+            format!("the clock jumps by {seconds} s")
+        }
+    }
+}
+
+/// `kubectl apply` of some version, mostly as it is.
+fn apply(world: &mut World, exchange: Size, dice: &mut Dice) -> String {
+    let version = dice.one(&["1", "2", "3", "4"]);
+    let mut spec = exchange.spec(version);
+    let first = &mut spec["services"][0];
+    let change = match dice.below(14) {
+        0 => {
+            first["replicas"] = (1 + dice.below(4)).into();
+            "replicas"
+        }
+        1 => {
+            first.as_object_mut().unwrap().remove("adminPort");
+            "no admin port"
+        }
+        2 => {
+            spec["promotion"] = json!({"mode": "Manual"});
+            "manual promotion"
+        }
+        3 => {
+            spec["verification"]["journeys"] = json!([]);
+            "no journeys"
+        }
+        4 => {
+            spec["restart"] = dice.below(100).to_string().into();
+            "restart"
+        }
+        5 => {
+            spec["rollbackWindow"] = "5s".into();
+            "a short window"
+        }
+        6 => {
+            first["smoke"] = json!([]);
+            "no smoke probes"
+        }
+        _ => "as it is",
+    };
+    world.apply(spec);
+    format!("apply {version}: {change}")
+}
+
+fn pods(world: &mut World, dice: &mut Dice, image: &str) -> String {
+    match dice.below(3) {
+        0 => {
+            world.answers.insert(image.to_owned(), "broken".into());
+            format!("{image} answers with another version")
+        }
+        1 => {
+            world.bad_journeys.insert(image.to_owned());
+            format!("journeys fail with {image}")
+        }
+        _ if dice.below(3) == 0 => {
+            world.cluster.restart(image);
+            format!("containers of {image} restart")
+        }
+        _ => {
+            let fate = dice.one(&[
+                Fate::NeverReady,
+                Fate::ImageMissing,
+                Fate::Quota,
+                Fate::Unschedulable,
+                Fate::Crashes("cannot bind"),
+                Fate::Ready(4),
+            ]);
+            world.fate(image, fate);
+            format!("pods of {image}: {fate:?}")
+        }
+    }
+}
+
+/// The next batch of requests, or the next read, meets a fault.
+fn strike(world: &mut World, dice: &mut Dice) -> String {
+    let mut faults = Fault::of_writing(3);
+    faults.extend((1..12).map(Fault::Stale));
+    faults.extend((0..8).map(Fault::Swapped));
+    let fault = dice.one(&faults);
+    world.fault = Some(fault);
+    format!("{fault:?}")
+}
+
+/// What people ask for, when it fits and when it does not.
+fn say(world: &mut World, exchange: Size, dice: &mut Dice) -> String {
+    let token = dice.below(1000).to_string();
+    let (verb, value) = match dice.below(8) {
+        0 | 1 => ("abort", token),
+        2 | 3 => ("rollback", token),
+        4 => ("retry", token),
+        5 => ("pause", dice.one(&["true", ""]).to_owned()),
+        6 => {
+            let mut spec = exchange.spec(dice.one(&["2", "3", "4"]));
+            spec["promotion"] = json!({"mode": "Manual"});
+            world.apply(spec);
+            return "apply, to be promoted by hand".to_owned();
+        }
+        _ => {
+            let candidate = world.status().candidate.map(|c| c.revision);
+            (
+                "promote",
+                format!("{}@{token}", candidate.unwrap_or_default()),
+            )
+        }
+    };
+    world.annotate(verb, &value);
+    format!("annotate {verb}={value}")
+}
+
+fn delete_a_child(world: &mut World, dice: &mut Dice, name: &str) -> String {
+    let kind = dice.one(&["Deployment", "Service", "PodDisruptionBudget"]);
+    let live = name.rsplit_once('-').map_or(name, |(live, _)| live);
+    let name = if dice.below(4) == 0 { live } else { name };
+    if !world.raw(kind, name).is_null() {
+        world.delete(kind, name);
+    }
+    format!("{kind} {name} is deleted")
+}
+
+fn edit_a_child(world: &mut World, dice: &mut Dice, name: &str) -> String {
+    let live = name.rsplit_once('-').map_or(name, |(live, _)| live);
+    let (kind, name, what) = match dice.below(4) {
+        0 => {
+            world.edit("Deployment", name, |d| d["spec"]["replicas"] = 0.into());
+            ("Deployment", name, "replicas")
+        }
+        1 => {
+            world.edit("Service", name, |s| {
+                s["metadata"]["labels"]["changeover.dev/colour"] = "x".into();
+            });
+            ("Service", name, "label")
+        }
+        2 => {
+            let selector = world.raw("Service", name)["spec"]["selector"].clone();
+            if !selector.is_null() {
+                world.edit("Service", live, |s| s["spec"]["selector"] = selector);
+            }
+            ("Service", live, "selector")
+        }
+        _ => {
+            world.edit("Service", live, |s| s["spec"]["selector"] = Value::Null);
+            ("Service", live, "no selector")
+        }
+    };
+    format!("{kind} {name} is edited: {what}")
+}
