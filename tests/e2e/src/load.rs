@@ -91,6 +91,7 @@ async fn bounded<T>(what: &str, work: impl Future<Output = T>) -> Result<T> {
 pub fn flaws(report: &Report) -> Vec<String> {
     let total = &report.total;
     let ledger = report.ledger.clone().unwrap_or_default();
+    let streams = report.streams.clone().unwrap_or_default();
     let counts = [
         ("requests failed", total.failed),
         ("requests lost", total.lost),
@@ -104,6 +105,10 @@ pub fn flaws(report: &Report) -> Vec<String> {
         ("orders in the ledger that nobody sent", ledger.stray_orders),
         ("notifications missing", ledger.notifications_missing),
         ("notifications doubled", ledger.notifications_doubled),
+        ("notifications missing from a stream", streams.gaps),
+        ("events doubled in a stream", streams.doubled),
+        ("events out of order in a stream", streams.disordered),
+        ("streams broken", streams.broken),
     ];
     let mut flaws: Vec<String> = counts
         .iter()
@@ -113,6 +118,10 @@ pub fn flaws(report: &Report) -> Vec<String> {
     if !report.kept_rate {
         flaws.push("the client did not keep its rate: the machine is too busy".to_owned());
     }
+    if streams.events == 0 {
+        flaws.push("no stream brought an event".to_owned());
+    }
+    flaws.extend(streams.reasons);
     if report.ledger.is_none() || ledger.accepted_orders == 0 {
         flaws.push("no order was accepted".to_owned());
     }

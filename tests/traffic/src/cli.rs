@@ -157,6 +157,18 @@ fn closing(report: &Report) -> String {
         total.p99_millis,
         total.p999_millis
     );
+    if let Some(streams) = &report.streams {
+        text += &format!(
+            "\n{} streams: {} events over {} connections, {} missing, {} doubled, {} out of order, {} broken",
+            streams.followed,
+            streams.events,
+            streams.opened,
+            streams.gaps,
+            streams.doubled,
+            streams.disordered,
+            streams.broken
+        );
+    }
     if !report.kept_rate {
         text += &format!(
             "\nthe client did not keep its rate of {}/s ({} late, {} not started, up to {} ms \

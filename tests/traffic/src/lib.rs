@@ -18,6 +18,8 @@ mod target;
 mod traffic;
 
 pub use outcome::Outcome;
-pub use report::{FailureSample, Figures, Kind, LedgerFigures, Report, Second, VersionSpan};
+pub use report::{
+    FailureSample, Figures, Kind, LedgerFigures, Report, Second, StreamFigures, VersionSpan,
+};
 pub use run::{Plan, Shares, Stop, run};
 pub use target::{Target, Targets};

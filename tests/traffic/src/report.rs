@@ -133,6 +133,28 @@ pub struct LedgerFigures {
     pub awaited_millis: u64,
 }
 
+/// The traders' live streams, against their inboxes in the database.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamFigures {
+    /// Streams that were followed for the whole run.
+    pub followed: u64,
+    /// Connections that were opened for them: more than streams, as each comes back after a drain.
+    pub opened: u64,
+    /// Events that came.
+    pub events: u64,
+    /// Notifications in an inbox that its stream did not bring.
+    pub gaps: u64,
+    /// Events beyond the first of a notification.
+    pub doubled: u64,
+    /// Events that came after a later one, and events of no inbox.
+    pub disordered: u64,
+    /// Connections that did not open, or did not end as a stream should.
+    pub broken: u64,
+    /// The first reasons of these, at most 5.
+    pub reasons: Vec<String>,
+}
+
 /// The account of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -166,6 +188,8 @@ pub struct Report {
     pub timeline: Vec<Second>,
     /// The comparison with the database; absent when none was given.
     pub ledger: Option<LedgerFigures>,
+    /// The traders' streams; absent when none were followed or no database was given.
+    pub streams: Option<StreamFigures>,
     /// The first failures, at most 20.
     pub failures: Vec<FailureSample>,
 }

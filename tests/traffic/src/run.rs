@@ -117,6 +117,7 @@ pub async fn run(plan: &Plan, mut stop: Stop, ready: impl FnOnce()) -> Result<Re
     };
     let start = Instant::now();
     let recorder = Arc::new(Recorder::new(start, plan.active_kinds())?);
+    let streams = traders.as_ref().map(|traders| traders.follow());
     ready();
     let end = traffic::send(plan, traders.as_ref(), start, stop, &recorder).await;
     let ended_at = jiff::Timestamp::now();
@@ -124,9 +125,14 @@ pub async fn run(plan: &Plan, mut stop: Stop, ready: impl FnOnce()) -> Result<Re
         (Some(url), Some(traders)) => Some(ledger::check(url, traders).await?),
         _ => None,
     };
+    let streams = match (&plan.database_url, &streams) {
+        (Some(url), Some(streams)) => Some(ledger::check_streams(url, streams).await?),
+        _ => None,
+    };
     let conflicting_keys = traders.map_or(0, |traders| traders.conflicting_keys());
     let mut report = summary::report(plan.rate, &recorder.tally(), end, ended_at);
     summary::enter(&mut report, ledger, conflicting_keys);
+    report.streams = streams;
     Ok(report)
 }
 

@@ -43,6 +43,7 @@ pub fn report(rate: f64, tally: &Tally, end: Instant, ended_at: Timestamp) -> Re
         versions: tally.versions.clone(),
         timeline: tally.seconds.values().cloned().collect(),
         ledger: None,
+        streams: None,
         failures: tally.failures.clone(),
     }
 }

@@ -51,6 +51,13 @@ async fn an_honest_exchange_holds_what_it_accepted() {
         (ledger.notifications_missing, ledger.notifications_doubled),
         (0, 0)
     );
+    let streams = report.streams.unwrap();
+    assert_eq!((streams.followed, streams.events), (4, 12), "{streams:?}");
+    assert_eq!(
+        (streams.gaps, streams.doubled, streams.disordered),
+        (0, 0, 0)
+    );
+    assert_eq!(streams.broken, 0, "{:?}", streams.reasons);
 }
 
 /// At commit, after every answer is decided, the database forgets under which key an order was

@@ -1,6 +1,7 @@
 //! How requests are made: one call, two transports, nothing ever sent twice.
 
 mod account;
+mod streams;
 mod traders;
 
 use std::error::Error as StdError;
@@ -22,6 +23,7 @@ use crate::answer::{Answer, Exchanged, NoAnswer};
 use crate::outcome::Outcome;
 use crate::target::Target;
 
+pub use streams::{Followed, Told};
 pub use traders::{JournalEntry, Traders};
 
 /// Answers of the exchange are small; a longer one is a fault.
@@ -41,6 +43,7 @@ pub struct Call {
     pub expected: StatusCode,
     bearer: Option<String>,
     idempotency_key: Option<Uuid>,
+    last_event: Option<Uuid>,
     body: Bytes,
 }
 
@@ -54,6 +57,7 @@ impl Call {
             expected: StatusCode::OK,
             bearer: None,
             idempotency_key: None,
+            last_event: None,
             body: Bytes::new(),
         }
     }
@@ -88,6 +92,9 @@ impl Call {
         }
         if let Some(key) = self.idempotency_key {
             request = request.header("idempotency-key", key.to_string());
+        }
+        if let Some(event) = self.last_event {
+            request = request.header("last-event-id", event.to_string());
         }
         if !self.body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");

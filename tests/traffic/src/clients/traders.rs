@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::clients::Call;
 use crate::clients::account::{Account, Side};
+use crate::clients::{Call, Followed};
 use crate::outcome::Outcome;
 use crate::recorder::Recorder;
 use crate::report::Kind;
@@ -104,6 +104,16 @@ impl Traders {
             .chain(&self.sellers)
             .map(|account| account.user)
             .collect()
+    }
+
+    /// Follows the notifications of every account.
+    pub fn follow(&self) -> Vec<Followed> {
+        let everyone = self.buyers.iter().chain(&self.sellers);
+        let start = |account: &Arc<Account>| {
+            let at = Arc::clone(&self.targets.notification);
+            Followed::start(Arc::clone(account), at, self.timeout)
+        };
+        everyone.map(start).collect()
     }
 
     /// A read of the traders' order book.

@@ -20,6 +20,9 @@ const FILLED_SIDES: &str = "SELECT f.id, o.user_id FROM trade.fills f \
 const NOTIFIED_SIDES: &str = "SELECT (payload->>'fillId')::uuid, user_id \
      FROM notification.notifications WHERE kind = 'fill' AND user_id = ANY($1)";
 
+const INBOX: &str =
+    "SELECT id FROM notification.notifications WHERE user_id = $1 ORDER BY sequence";
+
 /// A connection that only reads.
 pub struct Database(PgConnection);
 
@@ -48,6 +51,12 @@ impl Database {
     /// The sides that notifications to `users` are about, one for each notification.
     pub async fn notified_sides(&mut self, users: &[Uuid]) -> Result<Vec<FilledSide>> {
         self.sides(NOTIFIED_SIDES, users).await
+    }
+
+    /// The notifications of a user, in their order.
+    pub async fn inbox(&mut self, user: Uuid) -> Result<Vec<Uuid>> {
+        let inbox = sqlx::query_scalar(INBOX).bind(user);
+        Ok(inbox.fetch_all(&mut self.0).await?)
     }
 
     async fn sides(&mut self, query: &'static str, users: &[Uuid]) -> Result<Vec<FilledSide>> {

@@ -1,6 +1,7 @@
 //! The comparison of what was answered with what the database holds.
 
 mod database;
+mod streams;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -15,6 +16,8 @@ use crate::report::LedgerFigures;
 /// Notifications are delivered after the fill; this long may they take.
 const DELIVERY: Duration = Duration::from_secs(15);
 const DELIVERY_POLL: Duration = Duration::from_millis(500);
+
+pub use streams::check as check_streams;
 
 /// An order of the run's traders as the database holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
