@@ -43,5 +43,5 @@ pub use question::{
     AdminCall, AdminTarget, Ask, Clients, Finding, JourneyRun, ProbeTarget, Question, QuestionKey,
     Record, Through,
 };
-pub use revision::{Plan, StoredRevision, StoredService, revision_of};
+pub use revision::{Plan, Smoke, StoredRevision, StoredService, revision_of};
 pub use world::World;

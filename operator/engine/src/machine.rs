@@ -100,14 +100,18 @@ impl<'a> Turn<'a> {
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// How the live revision is judged and drained: as the spec says while it names it, then as stored.
+    /// How the live revision is judged and drained.
     pub(crate) fn plan(&self) -> Plan {
-        let live = self
-            .next
-            .live
-            .as_ref()
-            .filter(|live| live.revision != self.wanted);
-        let stored = live.and_then(|live| self.world.stored(&live.revision));
+        let live = self.next.live.as_ref();
+        live.map_or_else(|| Plan::of(self.spec), |live| self.plan_of(live))
+    }
+
+    /// How a revision is judged and drained: as the spec says while it names it, then as stored.
+    pub(crate) fn plan_of(&self, role: &ColourStatus) -> Plan {
+        let moved_on = role.revision != self.wanted;
+        let stored = moved_on
+            .then(|| self.world.stored(&role.revision))
+            .flatten();
         stored.map_or_else(|| Plan::of(self.spec), |stored| stored.plan)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use changeover_crds::{
-    Drain, EnvVar, ExchangeReleaseSpec, Resources, ServiceSpec, Verification, names,
+    Drain, EnvVar, ExchangeReleaseSpec, Resources, ServiceSpec, SmokeProbe, Verification, names,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,20 +27,40 @@ pub struct StoredRevision {
     pub plan: Plan,
 }
 
-/// How a revision is judged after its switch, and how clients leave the colour before it.
+/// How a revision is judged during and after its switch, and how clients leave the colour before it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
+    /// Smoke probes, for pods that join in the middle of the switch.
+    #[serde(default)]
+    pub smoke: Vec<Smoke>,
     /// Journeys and bake.
     pub verification: Verification,
     /// Quiet and deadline.
     pub drain: Drain,
 }
 
+/// The smoke probes of one service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Smoke {
+    /// Name of the service.
+    pub service: String,
+    /// Its client port.
+    pub port: i32,
+    /// What every pod must pass.
+    pub probes: Vec<SmokeProbe>,
+}
+
 impl Plan {
     /// The plan that the spec names.
     #[must_use]
     pub fn of(spec: &ExchangeReleaseSpec) -> Self {
+        let smoke = spec.services.iter().map(|service| Smoke {
+            service: service.name.clone(),
+            port: service.port,
+            probes: service.smoke.clone(),
+        });
         Self {
+            smoke: smoke.collect(),
             verification: spec.verification.clone(),
             drain: spec.drain.clone(),
         }

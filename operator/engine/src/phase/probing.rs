@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::machine::Turn;
 use crate::question::{Ask, ProbeTarget, Question, QuestionKey};
+use crate::revision::Smoke;
 
 /// Pause between two attempts of one probe.
 const PAUSE: SignedDuration = SignedDuration::from_secs(1);
@@ -27,22 +28,27 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
     let mut run = Vec::new();
     let mut later: Option<Timestamp> = None;
     let mut asking = false;
-    for service in &turn.spec.services {
-        for pod in turn.world.ready(&service.name, role) {
+    for Smoke {
+        service,
+        port,
+        probes,
+    } in turn.plan_of(role).smoke
+    {
+        for pod in turn.world.ready(&service, role) {
             let uid = pod.uid().unwrap_or_default();
             let is_known = known.contains(&uid);
-            for probe in service.smoke.iter().filter(|_| !is_known) {
+            for probe in probes.iter().filter(|_| !is_known) {
                 match attempt(turn, &uid, probe) {
                     Attempt::Passed => {}
                     Attempt::Asking => asking = true,
                     Attempt::Now(attempt) => {
-                        run.extend(question(service.port, pod, probe, attempt));
+                        run.extend(question(port, pod, probe, attempt));
                     }
                     Attempt::At(at) => later = Some(later.map_or(at, |l| l.min(at))),
                     Attempt::Exhausted(why) => {
-                        let (name, pod, path) = (&service.name, pod.name_any(), &probe.path);
+                        let (pod, path) = (pod.name_any(), &probe.path);
                         return Probing::Failed(format!(
-                            "{name}: pod {pod}: {} {path}: {why}",
+                            "{service}: pod {pod}: {} {path}: {why}",
                             probe.method.as_str()
                         ));
                     }

@@ -159,6 +159,11 @@ fn a_run_that_ends_early_would_have_ended_well() {
         played
     });
     let played: Vec<Option<String>> = played.into_iter().flatten().collect();
-    assert!(played.len() > 50, "only {} were cut", played.len());
+    let one_story = std::env::var_os("ENGINE_STORY").is_some();
+    assert!(
+        one_story || played.len() > 50,
+        "only {} were cut",
+        played.len()
+    );
     none(&played.into_iter().flatten().collect::<Vec<_>>());
 }

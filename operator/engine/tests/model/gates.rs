@@ -18,6 +18,8 @@ pub struct Gates {
     pub now: Timestamp,
     /// When Preparing began; unknown once someone paused.
     pub preparing_since: Option<Timestamp>,
+    /// Paths of the smoke probes by service, as the spec named them when the verdict was written.
+    pub smoke: BTreeMap<String, Vec<String>>,
     /// Journeys that went well, and the short revision that they went through.
     walked: BTreeSet<(String, String)>,
     /// Revisions that a person approved.
@@ -32,7 +34,7 @@ impl Gates {
     /// Adds to a digest what later writes are judged by.
     pub fn add_to(&self, pods: &BTreeSet<&str>, now: Timestamp, sum: &mut impl Hasher) {
         self.preparing_since.map(|t| distance(t, now)).hash(sum);
-        (&self.walked, &self.approved).hash(sum);
+        (&self.walked, &self.approved, &self.smoke).hash(sum);
         let is_there = |pod: &String| pods.contains(pod.as_str());
         let draining = self
             .draining
@@ -71,6 +73,17 @@ impl Checker {
             .or_insert((epoch, live));
         if known.0 <= epoch {
             *known = (epoch, live);
+        }
+    }
+
+    /// What a new verdict was about.
+    pub(super) fn verdict(&mut self, old: &Value, new: &Value, read: Reading<'_>) {
+        let about = |status: &Value| {
+            let verdict = &status["verdict"];
+            (verdict["revision"].clone(), verdict["checks"].clone())
+        };
+        if about(old) != about(new) {
+            self.gates.smoke = read.smoke_paths();
         }
     }
 

@@ -1,5 +1,7 @@
 //! The cluster as the checker reads it: raw JSON, with rules written down independently of the engine.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::api::{Api, uid_of};
@@ -41,10 +43,31 @@ impl<'a> Reading<'a> {
         services.iter().find(|s| s["name"] == service)
     }
 
-    pub fn smoke_paths(self, service: &str) -> Vec<String> {
-        let probes = self.service(service).and_then(|s| s["smoke"].as_array());
-        let path = |p: &Value| p["path"].as_str().unwrap_or_default().to_owned();
-        probes.into_iter().flatten().map(path).collect()
+    /// Paths of the smoke probes that the spec names, by service.
+    pub fn smoke_paths(self) -> BTreeMap<String, Vec<String>> {
+        let services = self.release()["spec"]["services"].as_array();
+        let entry = |s: &Value| {
+            (
+                s["name"].as_str().unwrap_or_default().to_owned(),
+                paths(&s["smoke"]),
+            )
+        };
+        services.into_iter().flatten().map(entry).collect()
+    }
+
+    /// Paths of the smoke probes that are stored with a revision.
+    pub fn stored_smoke(self, service: &str, role: &Value) -> Vec<String> {
+        let stored = self
+            .api
+            .list("ControllerRevision")
+            .map(|revision| &revision["data"])
+            .find(|data| data["revision"] == role["revision"]);
+        let smoke = stored.and_then(|data| data["plan"]["smoke"].as_array());
+        let own = smoke
+            .into_iter()
+            .flatten()
+            .find(|s| s["service"] == service);
+        own.map(|own| paths(&own["probes"])).unwrap_or_default()
     }
 
     /// Uids of ready pods of one service in one colour that its pinned Service shows as ready.
@@ -138,4 +161,9 @@ pub fn label<'o>(object: &'o Value, key: &str) -> &'o str {
 pub fn short(revision: &Value) -> &str {
     let text = revision.as_str().unwrap_or_default();
     text.get(3..13).unwrap_or_default()
+}
+
+fn paths(probes: &Value) -> Vec<String> {
+    let path = |p: &Value| p["path"].as_str().unwrap_or_default().to_owned();
+    probes.as_array().into_iter().flatten().map(path).collect()
 }

@@ -42,8 +42,12 @@ impl World {
         };
         let store = self.read();
         self.advance_clock(jiff::SignedDuration::from_millis(1));
-        let decision = self.decided(&release, &store);
+        let mut decision = self.decided(&release, &store);
         drop(store);
+        if decision.needs_live {
+            let store = self.api.objects.clone();
+            decision = self.decided(&release, &store);
+        }
         let bug = self.bug;
         let fault = self.fault.take();
         let pass = match &decision.step {

@@ -10,6 +10,7 @@ stories!(
     newer_spec_while_preparing,
     newer_spec_while_verifying,
     newer_spec_while_switching,
+    pod_joins_after_the_spec_moved_on,
     newer_spec_while_rolling_back,
     revert_to_live_while_preparing,
     revert_to_live_while_verifying,
@@ -59,6 +60,20 @@ fn newer_spec_while_switching() -> Story {
         third_is_live(w);
         assert_eq!(w.status().warm.unwrap().version, "2");
     })
+}
+
+fn pod_joins_after_the_spec_moved_on() -> Story {
+    newer("pod joins after the spec moved on", "Switching")
+        .when(|w| {
+            w.delete_a_pod("user", "green");
+            for _ in 0..4 {
+                w.tick();
+            }
+        })
+        .then("it is probed as its own revision says", |w| {
+            third_is_live(w);
+            assert_eq!(w.status().warm.unwrap().version, "2");
+        })
 }
 
 fn newer_spec_while_rolling_back() -> Story {
