@@ -4,6 +4,8 @@ CACHE := $(or $(CHANGEOVER_CACHE),$(HOME)/.cache/changeover)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 BIN := $(CARGO_TARGET_DIR)/x86_64-unknown-linux-musl/release
 CRD := charts/changeover/files/exchangerelease.yaml
+# Where tests leave what they did in figures.
+export CHANGEOVER_FIGURES := $(CURDIR)/target/figures
 NAME ?= changeover
 # Tests that need a cluster have a tier of their own. Every cargo call names the whole workspace: a part of
 # it would ask for other features of shared dependencies, and build them once more.
@@ -23,7 +25,10 @@ demo: build ## Release an exchange blue to green on a Kubernetes of its own, und
 	$(BIN)/changeover-demo
 
 .PHONY: test
-test: test-units test-apiserver test-cluster ## Run every tier
+test: ## Run every tier, and print what they did in figures
+	rm -rf $(CHANGEOVER_FIGURES)
+	$(MAKE) test-units test-apiserver test-cluster
+	@echo; cat $(CHANGEOVER_FIGURES)/*
 
 .PHONY: test-units
 test-units: build ## Engine tier, services against PostgreSQL, and the tests of the tools
@@ -39,7 +44,11 @@ test-apiserver: build ## The operator against a real API server
 test-cluster: build ## The product as users see it: real pods, real traffic
 	trap '$(BIN)/changeover-cluster down --name changeover-test' EXIT; \
 	$(BIN)/changeover-cluster up --name changeover-test && \
-	CHANGEOVER_CLUSTER=changeover-test cargo test --release --locked --workspace --test cluster -- --test-threads=1 --nocapture
+	CHANGEOVER_CLUSTER=changeover-test cargo test --release --locked --workspace --test cluster -- --test-threads=1 --nocapture $(CLUSTER_TESTS)
+
+.PHONY: soak
+soak: ## 50 switches and 50 rollbacks in a row under load (half an hour)
+	SOAK_ROUNDS=50 CLUSTER_TESTS=soak $(MAKE) test-cluster
 
 .PHONY: bench
 bench: build ## Speed of the switch, and what the operator takes (figures, no test)

@@ -53,8 +53,8 @@ struct RunArgs {
     /// The market the traders use.
     #[arg(long, default_value = "ETH-EUR")]
     market: String,
-    /// How long to send, at most 15m.
-    #[arg(long, default_value = "15m", value_parser = duration)]
+    /// How long to send, at most 2h.
+    #[arg(long, default_value = "2h", value_parser = duration)]
     duration: Duration,
     /// End early when stdin closes.
     #[arg(long)]

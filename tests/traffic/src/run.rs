@@ -14,7 +14,7 @@ use crate::target::Targets;
 use crate::{ledger, summary, traffic};
 
 /// A run never lasts longer.
-pub const LONGEST_RUN: Duration = Duration::from_mins(15);
+pub const LONGEST_RUN: Duration = Duration::from_hours(2);
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub struct Plan {
     pub traders: u32,
     /// The market they trade in, `BASE-QUOTE`.
     pub market: String,
-    /// How long requests are started, at most 15 minutes.
+    /// How long requests are started, at most 2 hours.
     pub duration: Duration,
     /// How long a request may take.
     pub timeout: Duration,

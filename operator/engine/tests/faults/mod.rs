@@ -10,9 +10,12 @@ mod course;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::OnceLock;
+use std::time::Instant;
 
-use crate::figures::{Figures, in_parallel, number};
+use changeover_figures::Figures;
+
 use crate::model::{Fault, Point, Story};
+use crate::parallel::{in_parallel, number};
 use crate::scenarios;
 use course::{Course, Run, Runs};
 
@@ -42,14 +45,15 @@ impl Sum {
         self.failures.extend(run.failure.clone());
     }
 
-    fn tell(sums: Vec<Self>, mut figures: Figures) {
+    fn tell(sums: Vec<Self>, mut figures: Figures, started: Instant) {
         let of = |count: fn(&Self) -> usize| sums.iter().map(count).sum::<usize>();
         figures.put("faults run", of(|s| s.runs));
         figures.put("runs ended early", of(|s| s.cut));
         figures.put("states", of(|s| s.states));
         figures.put("writes judged", of(|s| s.judged));
         figures.put("violations", of(|s| s.failures.len()));
-        figures.tell();
+        figures.took(started.elapsed());
+        figures.tell().unwrap();
         let failures: Vec<String> = sums.into_iter().flat_map(|s| s.failures).collect();
         none(&failures);
     }
@@ -77,7 +81,8 @@ fn none(failures: &[String]) {
 
 #[test]
 fn every_story_survives_every_fault() {
-    let mut figures = Figures::of("faults");
+    let mut figures = Figures::of("engine", "faults");
+    let started = Instant::now();
     let sums = in_parallel(courses(), |course| {
         let runs = course.runs();
         let mut sum = Sum::default();
@@ -92,14 +97,15 @@ fn every_story_survives_every_fault() {
     figures.put("scenarios", sums.len());
     figures.put(
         "fault points",
-        courses().iter().map(|c| c.points.len()).sum(),
+        courses().iter().map(|c| c.points.len()).sum::<usize>(),
     );
-    Sum::tell(sums, figures);
+    Sum::tell(sums, figures, started);
 }
 
 #[test]
 fn every_story_survives_a_crash_after_a_crash() {
-    let mut figures = Figures::of("pairs of crashes");
+    let mut figures = Figures::of("engine", "pairs of crashes");
+    let started = Instant::now();
     let ways = in_parallel(courses(), ways_on);
     let points: usize = ways.iter().map(|(_, points)| points.len()).sum();
     let possible: usize = ways.iter().map(|(_, points)| crashes(points).count()).sum();
@@ -116,7 +122,7 @@ fn every_story_survives_a_crash_after_a_crash() {
     figures.put("scenarios", sums.len());
     figures.put("points after a crash", points);
     figures.put("pairs", possible);
-    Sum::tell(sums, figures);
+    Sum::tell(sums, figures, started);
 }
 
 fn crashes(points: &[Point]) -> impl Iterator<Item = (&Point, Fault)> {

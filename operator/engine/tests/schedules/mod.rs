@@ -5,8 +5,12 @@
 mod dice;
 mod events;
 
-use crate::figures::{Figures, in_parallel, number};
+use std::time::Instant;
+
+use changeover_figures::Figures;
+
 use crate::model::World;
+use crate::parallel::{in_parallel, number};
 use dice::Dice;
 use events::{Schedule, happen};
 
@@ -17,7 +21,8 @@ const SHOWN: usize = 3;
 
 #[test]
 fn no_schedule_breaks_an_invariant() {
-    let mut figures = Figures::of("schedules");
+    let mut figures = Figures::of("engine", "schedules");
+    let started = Instant::now();
     let seeds = match number("ENGINE_SEED") {
         Some(seed) => seed..seed + 1,
         None => 1..number("ENGINE_SCHEDULES").unwrap_or(SCHEDULES) + 1,
@@ -35,13 +40,17 @@ fn no_schedule_breaks_an_invariant() {
         .map(|(seed, _)| *seed)
         .collect();
     figures.put("schedules", seeds.len());
-    figures.put("events", runs.iter().map(|(events, ..)| events).sum());
+    figures.put(
+        "events",
+        runs.iter().map(|(events, ..)| events).sum::<usize>(),
+    );
     figures.put(
         "writes judged",
-        runs.iter().map(|(_, judged, _)| judged).sum(),
+        runs.iter().map(|(_, judged, _)| judged).sum::<usize>(),
     );
     figures.put("violations", failed.len());
-    figures.tell();
+    figures.took(started.elapsed());
+    figures.tell().unwrap();
     for seed in failed.iter().take(SHOWN) {
         println!("{}\n", smallest(Schedule::of(*seed)));
     }

@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use changeover_apiserver_tests::{Children, Operator, Proxy, Sandbox, Spoil, Watches, exchange};
 use changeover_crds::{Colour, Phase};
+use changeover_figures::Figures;
 
 use crate::{assert_served_by, coloured, status};
 
@@ -12,22 +13,22 @@ const LEAST_WRITES: usize = 20;
 
 #[tokio::test]
 async fn a_crash_before_any_write_changes_nothing() -> Result<()> {
-    sweep(&[Spoil::CrashBefore]).await
+    sweep("a crash before a write", &[Spoil::CrashBefore]).await
 }
 
 #[tokio::test]
 async fn a_crash_after_any_write_changes_nothing() -> Result<()> {
-    sweep(&[Spoil::CrashAfter]).await
+    sweep("a crash after a write", &[Spoil::CrashAfter]).await
 }
 
 #[tokio::test]
 async fn a_lost_answer_to_any_write_changes_nothing() -> Result<()> {
-    sweep(&[Spoil::LoseAnswer]).await
+    sweep("a lost answer", &[Spoil::LoseAnswer]).await
 }
 
 #[tokio::test]
 async fn a_refusal_of_any_write_changes_nothing() -> Result<()> {
-    sweep(&[409, 429, 500, 503].map(Spoil::Refuse)).await
+    sweep("a refusal", &[409, 429, 500, 503].map(Spoil::Refuse)).await
 }
 
 #[tokio::test]
@@ -49,7 +50,8 @@ async fn watches_that_end_or_are_gone_are_begun_again() -> Result<()> {
 }
 
 /// Releases again and again; each time a later write is spoiled, until there is none so late.
-async fn sweep(spoils: &[Spoil]) -> Result<()> {
+async fn sweep(name: &'static str, spoils: &[Spoil]) -> Result<()> {
+    let mut figures = Figures::of("api-server", name);
     let every = std::env::var("APISERVER_FAULTS").is_ok_and(|faults| faults == "all");
     let sandbox = Sandbox::new().await?;
     let proxy = sandbox.proxy().await?;
@@ -57,6 +59,7 @@ async fn sweep(spoils: &[Spoil]) -> Result<()> {
     sandbox.apply(&exchange("1.0.0")).await?;
     sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
     let mut before = "1.0.0".to_owned();
+    let mut spoiled = 0;
     for (write, spoil) in (1..)
         .step_by(if every { 1 } else { 4 })
         .zip(spoils.iter().cycle())
@@ -70,8 +73,12 @@ async fn sweep(spoils: &[Spoil]) -> Result<()> {
             .await
             .with_context(what)?;
         before = version;
+        spoiled += proxy.spoiled();
         if proxy.spoiled() == 0 {
             ensure!(write > LEAST_WRITES, "only {write} writes");
+            figures.put("writes of a release", write - 1);
+            figures.put("writes spoiled", spoiled);
+            figures.tell()?;
             return sandbox.finish().await;
         }
     }

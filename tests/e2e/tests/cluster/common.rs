@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use changeover_crds::ExchangeRelease;
 use changeover_e2e::{Lab, Load, SERVICES, Spec, Stage, flaws};
+use changeover_figures::Figures;
 use changeover_traffic::Report;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -45,7 +46,26 @@ pub async fn finish_without_loss(stage: &Stage<'_>, load: Load) -> Report {
         flaws.join("\n"),
         stage.diagnosis()
     );
+    tell(stage, &report).unwrap();
     report
+}
+
+/// What `make test` prints at its end.
+fn tell(stage: &Stage<'_>, report: &Report) -> std::io::Result<()> {
+    let (purpose, _) = stage.namespace().rsplit_once('-').unwrap_or_default();
+    let mut figures = Figures::of("cluster", purpose);
+    let ledger = report.ledger.clone().unwrap_or_default();
+    let streams = report.streams.clone().unwrap_or_default();
+    figures.put("requests", report.total.sent);
+    figures.put("lost", report.total.lost);
+    figures.put("duplicated", report.total.duplicated);
+    figures.put("mixed", report.total.mixed);
+    figures.put("orders in the ledger", ledger.accepted_orders);
+    figures.put("events in streams", streams.events);
+    figures.put("gaps", streams.gaps);
+    let time = report.ended_at.duration_since(report.started_at);
+    figures.took(time.unsigned_abs());
+    figures.tell()
 }
 
 /// Every live Service selects this colour, and carries the epoch of the last switch.
