@@ -9,6 +9,10 @@ use reqwest::{Client, Method, Url, redirect};
 /// Most of an answer's body that is read.
 const BODY_LIMIT: usize = 64 * 1024;
 
+/// Most that a connection may take: time for one packet to be sent again. A connection that was opened before
+/// kube-proxy knew the Service stays lost, whatever it learns since: only a new one gets through.
+const CONNECT: Duration = Duration::from_millis(1500);
+
 /// Sends requests.
 #[derive(Debug)]
 pub struct Http(Client);
@@ -34,6 +38,7 @@ impl Http {
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
+            .connect_timeout(CONNECT)
             .pool_max_idle_per_host(0)
             .user_agent(concat!("changeover-operator/", env!("CARGO_PKG_VERSION")))
             .build()?;
@@ -61,10 +66,7 @@ impl Http {
         if let Some(body) = call.body {
             request = request.body(body.to_owned());
         }
-        let mut response = request.send().await.map_err(|error| NoReply {
-            why: cause(&error),
-            is_unsent: error.is_connect(),
-        })?;
+        let mut response = request.send().await.map_err(|error| no_reply(&error))?;
         let headers = response.headers().iter();
         let headers =
             headers.filter_map(|(k, v)| Some((k.to_string(), v.to_str().ok()?.to_owned())));
@@ -87,6 +89,16 @@ impl Http {
             body,
         })
     }
+}
+
+fn no_reply(error: &reqwest::Error) -> NoReply {
+    let is_unsent = error.is_connect();
+    let why = if is_unsent && error.is_timeout() {
+        format!("no connection within {CONNECT:?}")
+    } else {
+        cause(error)
+    };
+    NoReply { why, is_unsent }
 }
 
 /// The service may have seen the request.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use changeover_engine::{AdminCall, AdminTarget, Ask, Clients, Finding, JourneyRun};
 use http_body_util::{BodyExt, Full};
@@ -11,9 +12,10 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
 
-use super::{Http, carry_out};
+use super::{Http, carry_out, http};
 
 /// Request lines and bodies.
 type Heard = Arc<Mutex<Vec<(String, String)>>>;
@@ -148,4 +150,32 @@ async fn a_journey_that_fails_names_the_step_and_no_body() {
     let step = "journey sign-up, step 1 (user GET /v1/users)";
     assert!(why.starts_with(step), "{why}");
     assert!(why.contains("500") && !why.contains("secret"), "{why}");
+}
+
+/// The kernel drops what knocks at a full queue, as a node drops what goes to a Service that it does not know yet.
+#[tokio::test]
+async fn a_connection_that_is_dropped_is_given_up_early_and_told_as_nothing_sent() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
+        queued.push(stream.unwrap());
+    }
+    let call = http::Call {
+        host: "127.0.0.1",
+        port: i32::from(address.port()),
+        method: "GET",
+        path: "/",
+        headers: &[],
+        body: None,
+    };
+    let none = Http::new()
+        .unwrap()
+        .send(&call, Duration::from_secs(30))
+        .await;
+    let none = none.err().unwrap();
+    assert_eq!(none.why, "no connection within 1.5s");
+    assert!(none.is_unsent);
 }

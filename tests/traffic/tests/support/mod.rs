@@ -87,11 +87,12 @@ impl Exchange {
     }
 }
 
-/// Sessions last longer than any test, so logins belong to the set-up.
+/// Sessions last longer than any test, so logins belong to the set-up; and so do the traders' streams, which
+/// are no requests of the schedule.
 fn is_set_up(request: &Request<Incoming>) -> bool {
     matches!(
         request.uri().path(),
-        "/v1/users" | "/v1/sessions" | "/v1/deposits"
+        "/v1/users" | "/v1/sessions" | "/v1/deposits" | "/v1/notifications/stream"
     )
 }
 
