@@ -21,5 +21,5 @@ pub use outcome::Outcome;
 pub use report::{
     FailureSample, Figures, Kind, LedgerFigures, Report, Second, StreamFigures, VersionSpan,
 };
-pub use run::{Plan, Shares, Stop, run};
+pub use run::{LONGEST_RUN, Plan, Shares, Stop, run};
 pub use target::{Target, Targets};

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use changeover_traffic::Stop;
+use changeover_traffic::{LONGEST_RUN, Stop};
 use support::{Exchange, Reply, plan, run};
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_plan_without_sense_is_refused() {
     let mut plans = vec![good.clone(); 4];
     plans[0].rate = 0.0;
     plans[1].traders = 3;
-    plans[2].duration = Duration::from_secs(901);
+    plans[2].duration = LONGEST_RUN + Duration::from_secs(1);
     (plans[3].shares.fresh, plans[3].shares.pooled) = (0.0, 0.0);
     for plan in plans {
         let (_sender, stop) = Stop::channel();

@@ -47,11 +47,32 @@ async fn calls_that_leave_their_colour_show_as_mixed_answers() {
     let (lab, _turn) = lab().await;
     let stage = with_first_release(lab, "mixed").await;
     // It is not ready before the live Service of user is there, so it cannot be the first.
-    stage.release(&leaky("2.0.0")).await.unwrap();
+    let leaky = leaky("2.0.0").with("/spec/rollbackWindow", json!("10m"));
+    stage.release(&leaky.unwrap()).await.unwrap();
     stage.settled("2.0.0").await.unwrap();
     let load = Load::start(&stage).await.unwrap();
-    stage.release(&version("1.0.0")).await.unwrap();
-    stage.settled("1.0.0").await.unwrap();
+    // User moves without trade, and nobody takes it back.
+    let scale = ["scale", "deployment/changeover", "--replicas=0"];
+    stage.kubectl(&scale).unwrap();
+    let stopped = |d: &Deployment| d.status.as_ref().and_then(|s| s.replicas).unwrap_or(0) == 0;
+    let operator = stage.until_object("changeover", "the operator stopped", stopped);
+    operator.await.unwrap();
+    let selector = "--output=jsonpath={.spec.selector}";
+    let other = ["get", "service/exchange-user-blue", selector];
+    let selector = stage.kubectl(&other).unwrap();
+    let patch = format!("--patch={{\"spec\":{{\"selector\":{selector}}}}}");
+    let flip = ["patch", "service/exchange-user", "--type=merge", &patch];
+    stage.kubectl(&flip).unwrap();
+    // What trade keeps open to user would stay where it is.
+    let restart = [
+        "delete",
+        "pods",
+        "--selector=changeover.dev/service=user,changeover.dev/colour=green",
+    ];
+    stage.kubectl(&restart).unwrap();
+    let restarted = |d: &Deployment| d.status.as_ref().map_or(0, ready_replicas) == 2;
+    let user = stage.until_object("exchange-user-green", "user restarted", restarted);
+    user.await.unwrap();
     let report = load.finish().await.unwrap();
     assert!(report.total.mixed > 0, "{:?}", report.total);
 }
