@@ -33,7 +33,7 @@ test: ## Run every tier, and print what they did in figures
 .PHONY: test-units
 test-units: build ## Engine tier, services against PostgreSQL, and the tests of the tools
 	@tools/require.sh test
-	cargo test --release --locked --workspace $(addprefix --exclude ,$(TIERS))
+	cargo test --release --locked --workspace --no-fail-fast $(addprefix --exclude ,$(TIERS))
 
 .PHONY: test-apiserver
 test-apiserver: build ## The operator against a real API server

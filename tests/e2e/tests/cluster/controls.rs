@@ -48,8 +48,8 @@ async fn calls_that_leave_their_colour_show_as_mixed_answers() {
     let stage = with_first_release(lab, "mixed").await;
     // It is not ready before the live Service of user is there, so it cannot be the first.
     let leaky = leaky("2.0.0").with("/spec/rollbackWindow", json!("10m"));
+    // The other colour stays warm: where user moves to.
     stage.release(&leaky.unwrap()).await.unwrap();
-    stage.settled("2.0.0").await.unwrap();
     let load = Load::start(&stage).await.unwrap();
     // User moves without trade, and nobody takes it back.
     let scale = ["scale", "deployment/changeover", "--replicas=0"];
