@@ -38,7 +38,7 @@ test-units: build ## Engine tier, services against PostgreSQL, and the tests of 
 .PHONY: test-apiserver
 test-apiserver: build ## The operator against a real API server
 	trap '$(BIN)/changeover-cluster down --name changeover-api' EXIT; \
-	cargo test --release --locked --workspace --test schema --test releases --test outage -- --test-threads=4
+	cargo test --release --locked --workspace --test schema --test parity --test releases --test outage -- --test-threads=4
 
 .PHONY: test-cluster
 test-cluster: build ## The product as users see it: real pods, real traffic

@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::api::{Api, Call, Verb, name_of};
+use super::digest::of_object;
 use super::gates::Gates;
 use super::reading::{Reading, label, short};
-use super::store::Object;
+use changeover_kubernetes_model::Object;
 
 const EPOCH: &str = "changeover.dev/epoch";
 
@@ -40,7 +41,7 @@ impl Checker {
         probed.for_each(|entry| entry.hash(sum));
         self.edited.hash(sum);
         let templates = self.templates.iter();
-        templates.for_each(|(uid, template)| (uid, template.digest()).hash(sum));
+        templates.for_each(|(uid, template)| (uid, template.digest(of_object)).hash(sum));
         self.gates.add_to(pods, now, sum);
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::api::{Api, name_of, uid_of};
-use super::store::Object;
+use changeover_kubernetes_model::Object;
 
 /// What becomes of the pods of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,8 +10,8 @@ use changeover_engine::{QuestionKey, Record, Through};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::store::KINDS;
 use super::world::{RELEASE, World};
+use changeover_kubernetes_model::KINDS;
 
 /// Fields of which only counts whether they are there.
 const PASSING: [&str; 16] = [
@@ -103,7 +103,7 @@ impl World {
         self.op.hash(&mut sum);
         for kind in KINDS {
             for (name, object) in self.api.objects.of(kind).iter() {
-                (kind, name, object.digest()).hash(&mut sum);
+                (kind, name, object.digest(of_object)).hash(&mut sum);
             }
         }
         self.add_awaited(&mut sum);

@@ -7,7 +7,7 @@ use super::api::{Api, name_of, uid_of};
 use super::checker::{Checker, is_live_service};
 use super::cluster::selects;
 use super::reading::{Reading, label, short};
-use super::store::Object;
+use changeover_kubernetes_model::Object;
 
 impl Checker {
     /// I3 live is sacred: something was deleted.

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use changeover_engine::{Decision, decide};
 
 use super::bugs::Bug;
-use super::store::{KINDS, Object, Store};
 use super::world::World;
+use changeover_kubernetes_model::{KINDS, Object, Store};
 
 #[derive(Clone, Default)]
 pub struct Memo(Arc<Mutex<HashMap<u64, Arc<Decision>>>>);

@@ -11,8 +11,8 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde::de::DeserializeOwned;
 
 use super::faults::Fault;
-use super::store::{Object, Store};
 use super::world::{RELEASE, World};
+use changeover_kubernetes_model::{Object, Store};
 
 /// The last observation, and the objects that it was made of.
 #[derive(Default)]

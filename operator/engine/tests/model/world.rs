@@ -15,9 +15,9 @@ use super::memo::Memo;
 use super::pods::Contact;
 use super::seen::Seen;
 use super::shell::{Pass, Shell};
-use super::store::Store;
 use super::story::Point;
 use super::trail::Trail;
+use changeover_kubernetes_model::Store;
 
 pub const RELEASE: &str = "shop";
 /// Nothing takes this many passes, unless it goes round in circles.

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
@@ -41,16 +42,16 @@ impl Object {
 
     /// A digest of all of it.
     pub fn exactly(&self) -> u64 {
-        *self
-            .exactly
-            .get_or_init(|| super::digest::hash(&self.value))
+        *self.exactly.get_or_init(|| {
+            let mut sum = DefaultHasher::new();
+            self.value.hash(&mut sum);
+            sum.finish()
+        })
     }
 
-    /// The same for versions that differ only in what passes.
-    pub fn digest(&self) -> u64 {
-        *self
-            .digest
-            .get_or_init(|| super::digest::of_object(&self.value))
+    /// A digest by a rule of the caller's; it is asked once.
+    pub fn digest(&self, of: impl FnOnce(&Value) -> u64) -> u64 {
+        *self.digest.get_or_init(|| of(&self.value))
     }
 
     /// As an informer keeps it. Every version is decoded once.
