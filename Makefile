@@ -7,9 +7,9 @@ CRD := charts/changeover/files/exchangerelease.yaml
 # Where tests leave what they did in figures.
 export CHANGEOVER_FIGURES := $(CURDIR)/target/figures
 NAME ?= changeover
-# Tests that need a cluster have a tier of their own. Every cargo call names the whole workspace: a part of
+# These have tiers of their own. Every cargo call names the whole workspace: a part of
 # it would ask for other features of shared dependencies, and build them once more.
-TIERS := changeover-apiserver-tests changeover-e2e
+TIERS := changeover-apiserver-tests changeover-e2e changeover-engine
 
 .PHONY: help
 help: ## Show this
@@ -27,13 +27,19 @@ demo: build ## Release an exchange blue to green on a Kubernetes of its own, und
 .PHONY: test
 test: ## Run every tier, and print what they did in figures
 	rm -rf $(CHANGEOVER_FIGURES)
-	$(MAKE) test-units test-apiserver test-cluster
+	$(MAKE) test-units test-apiserver
+	@# The cluster tier mostly waits for pods; the engine tier takes what processors are left.
+	$(MAKE) --jobs=2 test-engine test-cluster
 	@echo; cat $(CHANGEOVER_FIGURES)/*
 
 .PHONY: test-units
-test-units: build ## Engine tier, services against PostgreSQL, and the tests of the tools
+test-units: build ## Services against PostgreSQL, and the tests of the tools
 	@tools/require.sh test
 	cargo test --release --locked --workspace --no-fail-fast $(addprefix --exclude ,$(TIERS))
+
+.PHONY: test-engine
+test-engine: build ## The engine against a model of the API: every fault at every point, random schedules
+	nice -n 19 cargo test --release --locked --workspace --lib --test engine
 
 .PHONY: test-apiserver
 test-apiserver: build ## The operator against a real API server
