@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
-use exchange_platform::{KeySet, Platform};
+use exchange_platform::{KeySet, Peer, Platform};
 
 use crate::retention;
 use crate::settings::Settings;
@@ -15,6 +15,7 @@ use crate::streams::Streams;
 pub struct State {
     pub store: Data<Store>,
     pub streams: Data<Streams>,
+    pub user: Data<Peer>,
     pub keys: KeySet,
 }
 
@@ -25,10 +26,12 @@ impl State {
         let listen = Arc::clone(&streams).listen(Arc::clone(&store), platform.clone());
         platform.spawn(listen);
         platform.spawn(retention::run(store.clone(), platform.clone()));
+        let user = platform.peer("user", &settings.user_url);
         Self {
             store,
             streams,
-            keys: platform.keys(platform.peer("user", &settings.user_url)),
+            user: Data::new(user.clone()),
+            keys: platform.keys(user),
         }
     }
 
@@ -37,6 +40,7 @@ impl State {
         config
             .app_data(self.store.clone())
             .app_data(self.streams.clone())
+            .app_data(self.user.clone())
             .app_data(self.keys.clone());
     }
 }

@@ -42,7 +42,9 @@ impl Walk<'_> {
     ) -> Result<Value> {
         let (method, path) = operation.split_once(' ').unwrap();
         self.called.insert(operation.to_owned());
-        let path = path.replace("{id}", fill).replace("{kid}", fill);
+        let path = ["{id}", "{kid}", "{purpose}"]
+            .iter()
+            .fold(path.to_owned(), |path, of| path.replace(of, fill));
         let url = self.exchange.user.url(&path);
         let method: Method = method.parse()?;
         let (status, answer) = send(method, url, token, body.as_ref()).await?;
@@ -118,6 +120,13 @@ async fn operate(walk: &mut Walk<'_>, id: &str) -> Result<()> {
         .await?;
     walk.call("DELETE /v1/users/{id}/restriction", id, token, None)
         .await?;
+    walk.call(
+        "GET /internal/purposes/{purpose}/users",
+        "announcements",
+        token,
+        None,
+    )
+    .await?;
     walk.call("GET /v1/audit-log", "", token, None).await?;
     let made = walk.call("POST /v1/keys", "", token, None).await?;
     let kid = made["kid"].as_str().unwrap();

@@ -71,6 +71,63 @@ async fn people_give_consent_to_a_text_they_saw_and_take_it_back() -> Result<()>
     Ok(())
 }
 
+#[tokio::test]
+async fn operators_find_out_who_agrees_page_by_page() -> Result<()> {
+    let Colours { postgres, blue, .. } = Colours::start().await?;
+    let mut agreeing = Vec::new();
+    for said in [true, true, true, false] {
+        let session = log_in(&blue, &register(&blue).await?).await?;
+        consent(&blue, &session, ("announcements", 1, true)).await?;
+        if said {
+            agreeing.push(session["userId"].clone());
+        } else {
+            consent(&blue, &session, ("announcements", 1, false)).await?;
+        }
+    }
+    agreeing.sort_by_key(ToString::to_string);
+    // Of someone who agreed to an older text, and of a journey.
+    let mut database = postgres.look().await?;
+    for change in [
+        "INSERT INTO users.consents (id, user_id, purpose, version, granted)
+             SELECT 'ffffffff-ffff-7fff-bfff-ffffffffffff', id, 'announcements', 0, true
+             FROM users.accounts WHERE id = $1::uuid",
+        "UPDATE users.accounts SET synthetic = true WHERE id = $1::uuid",
+    ] {
+        let someone = agreeing.pop().unwrap();
+        let change = sqlx::query(change).bind(someone.as_str().unwrap().to_owned());
+        change.execute(&mut database).await?;
+        let trader = log_in(&blue, &register(&blue).await?).await?;
+        consent(&blue, &trader, ("announcements", 1, true)).await?;
+        agreeing.push(trader["userId"].clone());
+        agreeing.sort_by_key(ToString::to_string);
+    }
+    let operator = operator(&postgres, &blue).await?;
+    let (mut found, mut path) = (Vec::new(), "?limit=2".to_owned());
+    loop {
+        let page = format!("/internal/purposes/announcements/users{path}");
+        let (status, page) = get(&blue, &page, token(&operator)).await?;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        found.extend(page["users"].as_array().unwrap().clone());
+        match page["next"].as_str() {
+            Some(next) => path = format!("?limit=2&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(found, agreeing);
+    for (purpose, by, expected) in [
+        ("gossip", &operator, StatusCode::NOT_FOUND),
+        (
+            "announcements",
+            &log_in(&blue, &register(&blue).await?).await?,
+            StatusCode::FORBIDDEN,
+        ),
+    ] {
+        let path = format!("/internal/purposes/{purpose}/users");
+        assert_eq!(get(&blue, &path, token(by)).await?.0, expected);
+    }
+    Ok(())
+}
+
 async fn get_free(at: &ServiceProcess, path: &str) -> Result<Answer> {
     send(Method::GET, at.url(path), None, None).await
 }

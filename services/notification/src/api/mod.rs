@@ -1,8 +1,10 @@
 //! Endpoints: one file for each kind of thing, each endpoint listed here.
 
 mod accounts;
+mod announcements;
 mod events;
 mod notifications;
+mod preferences;
 mod stream;
 
 use exchange_platform::Endpoints;
@@ -13,6 +15,10 @@ pub fn endpoints(endpoints: &mut Endpoints<'_>) {
         .service(events::take)
         .service(notifications::list)
         .service(stream::follow)
+        .service(preferences::show)
+        .service(preferences::set)
+        .service(announcements::announce)
+        .service(announcements::list)
         .service(accounts::export)
         .service(accounts::erase);
 }

@@ -1,5 +1,6 @@
 //! What a notification is, without HTTP or SQL.
 
+pub mod announcement;
 pub mod event;
 pub mod retention;
 pub mod sse;

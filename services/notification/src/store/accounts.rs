@@ -22,6 +22,33 @@ impl Store {
         query_as(statement).bind(user).fetch_optional(&self.0).await
     }
 
+    /// Keeps what a user wants to hear of; false for someone whose data was erased.
+    pub async fn prefer(
+        &self,
+        user: Uuid,
+        fills: bool,
+        announcements: bool,
+        synthetic: bool,
+    ) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.0.begin().await?;
+        lock(&mut transaction).await?;
+        let statement =
+            "INSERT INTO notification.preferences (user_id, fills, announcements, synthetic)
+             SELECT $1, $2, $3, $4
+             WHERE NOT EXISTS (SELECT FROM notification.erased WHERE user_id = $1)
+             ON CONFLICT (user_id) DO UPDATE
+             SET fills = $2, announcements = $3, changed_at = now()";
+        let done = query(statement)
+            .bind(user)
+            .bind(fills)
+            .bind(announcements)
+            .bind(synthetic)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected() > 0)
+    }
+
     /// Forgets a user. No event is being added meanwhile, and later ones are dropped.
     pub async fn erase(&self, user: Uuid) -> Result<(), sqlx::Error> {
         let mut transaction = self.0.begin().await?;

@@ -1,6 +1,7 @@
 //! SQL, and nothing but.
 
 pub mod accounts;
+pub mod announcements;
 pub mod inbox;
 mod retention;
 pub mod wake;

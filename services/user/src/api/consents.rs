@@ -1,14 +1,15 @@
 //! What people agree to.
 
-use actix_web::web::{Data, Json};
+use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, get, post};
 use exchange_platform::{Caller, Problem, rfc3339};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::users::gone;
-use crate::domain::consents::{ConsentError, PURPOSES, Purpose, agreed};
+use crate::domain::consents::{ConsentError, PURPOSES, Purpose, agreed, purpose};
+use crate::domain::roles::OPERATOR;
 use crate::store::Store;
 use crate::store::consents::Consent;
 
@@ -67,6 +68,23 @@ pub struct Said {
     granted: bool,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AgreedPage {
+    /// Leave out this user and those before: the `next` of the page before
+    after: Option<Uuid>,
+    /// At most so many; 1000 when absent, 1000 at most
+    limit: Option<u32>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct AgreedUsers {
+    users: Vec<Uuid>,
+    /// What to send as `after` for the next page; absent on the last
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Uuid>,
+}
+
 /// What the exchange asks consent for
 #[utoipa::path(responses((status = 200, body = Purposes)))]
 #[get("/v1/purposes")]
@@ -112,6 +130,32 @@ pub async fn say(
     let said = store.add_consent(caller.user, purpose.name, purpose.version, body.granted);
     let consent = said.await?.ok_or_else(gone)?;
     Ok(HttpResponse::Created().json(document(consent)))
+}
+
+/// Who agrees to a purpose now, in the order of their ids
+///
+/// Pseudonyms only, on behalf of an operator. Accounts of journeys are nobody's, and left out.
+#[utoipa::path(
+    tag = "internal",
+    params(("purpose" = String, Path, example = "announcements"), AgreedPage),
+    responses((status = 200, body = AgreedUsers)),
+    security(("token" = []))
+)]
+#[get("/internal/purposes/{purpose}/users")]
+pub async fn agreed_users(
+    store: Data<Store>,
+    caller: Caller,
+    name: Path<String>,
+    page: Query<AgreedPage>,
+) -> Result<Json<AgreedUsers>, Problem> {
+    caller.require_role(OPERATOR)?;
+    let purpose = purpose(&name).map_err(|error| Problem::not_found(error.to_string()))?;
+    let limit = page.limit.unwrap_or(1000).clamp(1, 1000);
+    let after = page.after.unwrap_or_default();
+    let users = store.who_agrees(purpose, after, i64::from(limit)).await?;
+    let is_full = users.len() >= limit as usize;
+    let next = users.last().copied().filter(|_| is_full);
+    Ok(Json(AgreedUsers { users, next }))
 }
 
 /// A consent as its person sees it.

@@ -24,6 +24,7 @@ pub fn endpoints(endpoints: &mut Endpoints<'_>) {
         .service(consents::purposes)
         .service(consents::list)
         .service(consents::say)
+        .service(consents::agreed_users)
         .service(restriction::restrict_own)
         .service(restriction::lift_own)
         .service(restriction::restrict)

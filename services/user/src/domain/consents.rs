@@ -33,10 +33,15 @@ pub enum ConsentError {
     Version(i32),
 }
 
+/// The purpose of this name.
+pub fn purpose(name: &str) -> Result<&'static Purpose, ConsentError> {
+    let purpose = PURPOSES.iter().find(|known| known.name == name);
+    purpose.ok_or(ConsentError::Purpose)
+}
+
 /// The purpose that someone agrees to, in the version that they were shown.
-pub fn agreed(purpose: &str, version: i32) -> Result<&'static Purpose, ConsentError> {
-    let purpose = PURPOSES.iter().find(|known| known.name == purpose);
-    let purpose = purpose.ok_or(ConsentError::Purpose)?;
+pub fn agreed(name: &str, version: i32) -> Result<&'static Purpose, ConsentError> {
+    let purpose = purpose(name)?;
     if purpose.version != version {
         return Err(ConsentError::Version(purpose.version));
     }

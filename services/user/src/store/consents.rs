@@ -1,11 +1,12 @@
 //! Consents.
 
-use sqlx::{FromRow, query_as};
+use sqlx::{FromRow, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::Store;
 use super::audit::Record;
 use crate::domain::audit::Action;
+use crate::domain::consents::Purpose;
 
 /// Something that a person said about a purpose.
 #[derive(FromRow)]
@@ -48,6 +49,27 @@ impl Store {
         }
         transaction.commit().await?;
         Ok(consent)
+    }
+
+    /// People whose last word on a purpose is consent to the text as it is now, in the order of their ids.
+    pub async fn who_agrees(
+        &self,
+        purpose: &Purpose,
+        after: Uuid,
+        limit: i64,
+    ) -> Result<Vec<Uuid>, sqlx::Error> {
+        let statement = "SELECT id FROM users.accounts AS a
+             WHERE id > $3 AND NOT synthetic AND coalesce((
+                 SELECT granted AND version = $2 FROM users.consents
+                 WHERE user_id = a.id AND purpose = $1 ORDER BY id DESC LIMIT 1), false)
+             ORDER BY id LIMIT $4";
+        query_scalar(statement)
+            .bind(purpose.name)
+            .bind(purpose.version)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
     }
 
     /// All that a person said, oldest first.
