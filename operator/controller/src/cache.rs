@@ -17,6 +17,7 @@ use kube::runtime::{WatchStreamExt, reflector, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
+use crate::client::watch_backoff;
 use crate::observe::Children;
 
 type Release = ObjectRef<ExchangeRelease>;
@@ -137,7 +138,7 @@ fn store<K: Watched>(
     let (reader, writer) = new_store();
     let labelled = watcher::Config::default().labels(names::RELEASE);
     let objects = watcher(api, labelled)
-        .default_backoff()
+        .backoff(watch_backoff())
         .modify(|object| object.managed_fields_mut().clear());
     let touched = reflector(writer, objects).touched_objects();
     let releases = touched.filter_map(async |change| match change {

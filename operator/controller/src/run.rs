@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::ask::Http;
 use crate::cache::Caches;
-use crate::client::connect;
+use crate::client::{connect, watch_backoff};
 use crate::context::Context;
 use crate::leader::{Election, Lost};
 use crate::memory::Memory;
@@ -149,6 +149,7 @@ async fn control(
     );
     let controller = Controller::new(releases, watcher::Config::default())
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
+        .trigger_backoff(watch_backoff())
         .reconcile_on(reasons)
         .graceful_shutdown_on(async move {
             // An error means that the sender is gone, which is a stop as well.
