@@ -1,6 +1,7 @@
 //! The OpenAPI document of this service.
 
 use anyhow::Result;
+use exchange_platform::Subject;
 use exchange_testkit::{Examples, Exchange, is_checked_in};
 
 #[test]
@@ -11,9 +12,15 @@ fn the_document_that_is_checked_in_is_current() -> Result<()> {
 #[tokio::test]
 async fn its_examples_work() -> Result<()> {
     let exchange = Exchange::start().await?;
-    let operator = exchange.operator().await?;
-    let examples = Examples::new(&exchange.notification, &operator.token)
-        .parameter("user", &operator.id)
+    let (operator, erased) = (exchange.operator().await?, exchange.sign_up().await?);
+    let subject = Subject {
+        user: operator.id.parse()?,
+        roles: ["operator", "service"].map(str::to_owned).into(),
+        ..Subject::default()
+    };
+    let token = exchange.token(&subject, 600).await?;
+    let examples = Examples::new(&exchange.notification, &token)
+        .parameter("user", &erased.id)
         .skip("GET /v1/notifications/stream");
     let sent = examples.send().await?;
     assert!(sent >= 10, "only {sent} operations in the document");
