@@ -77,7 +77,7 @@ async fn any_order_of_requests_ends_as_at_a_real_server() {
 }
 
 fn tell(what: &str, requests: usize) {
-    let mut figures = Figures::of("apiserver", format!("model compared, {what}"));
+    let mut figures = Figures::of("api-server", format!("model compared, {what}"));
     figures.put("requests", requests);
     figures.put("differences", 0);
     figures.tell().unwrap();
