@@ -21,5 +21,5 @@ mod server;
 mod store;
 
 pub use merge::patch;
-pub use server::{CHANGES, Call, Key, Refusal, Server, Verb, name_of, uid_of};
-pub use store::{KINDS, Named, Object, Store};
+pub use server::{CHANGES, Call, Key, Refusal, Server, Verb};
+pub use store::{KINDS, Named, Object, Store, name_of, uid_of};

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::merge;
 use crate::owned::Owned;
 use crate::rules::{immutable, preconditions};
-use crate::store::{Named, Object, Store};
+use crate::store::{Named, Object, Store, uid_of};
 
 /// Kind and name.
 pub type Key = (&'static str, String);
@@ -144,7 +144,7 @@ impl Server {
             let mut owned = Owned::default();
             owned.update(&Value::Null, object);
             let uid = uid_of(object);
-            self.owned.insert(uid, (owned.digest(), Arc::new(owned)));
+            self.own(uid, Arc::new(owned));
         }
         Ok(())
     }
@@ -187,10 +187,15 @@ impl Server {
 
     /// A change of who owns what is a change of the object.
     fn put_owned(&mut self, key: Key, object: Value, owned: Arc<Owned>) {
-        let (uid, digest) = (uid_of(&object), owned.digest());
-        let is_moved = self.owned.get(&uid).is_some_and(|(was, _)| *was != digest);
+        let is_moved = self.own(uid_of(&object), owned);
         self.store(key, object, is_moved);
-        self.owned.insert(uid, (digest, owned));
+    }
+
+    /// Keeps which fields are owned; whether that is a change.
+    fn own(&mut self, uid: String, owned: Arc<Owned>) -> bool {
+        let digest = owned.digest();
+        let before = self.owned.insert(uid, (digest, owned));
+        before.is_some_and(|(was, _)| was != digest)
     }
 
     /// Stores an object's new state; one that changes nothing moves no version.
@@ -276,24 +281,11 @@ impl Server {
         };
         let mut object = (**before).clone();
         change(&mut object);
-        if let Some((digest, owned)) = self.owned.get_mut(&uid_of(&before)) {
-            Arc::make_mut(owned).edited(&before, &object);
-            *digest = owned.digest();
+        let uid = uid_of(&before);
+        if let Some((_, mut owned)) = self.owned.get(&uid).cloned() {
+            Arc::make_mut(&mut owned).edited(&before, &object);
+            self.own(uid, owned);
         }
         self.put((kind, name.to_owned()), object);
     }
-}
-
-pub fn uid_of(object: &Value) -> String {
-    object["metadata"]["uid"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned()
-}
-
-pub fn name_of(object: &Value) -> String {
-    object["metadata"]["name"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned()
 }

@@ -102,3 +102,17 @@ fn place(kind: &str) -> usize {
     let place = KINDS.iter().position(|k| *k == kind);
     place.unwrap_or_else(|| panic!("no such kind: {kind}"))
 }
+
+pub fn uid_of(object: &Value) -> String {
+    object["metadata"]["uid"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+pub fn name_of(object: &Value) -> String {
+    object["metadata"]["name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}

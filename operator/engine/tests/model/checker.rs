@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use changeover_kubernetes_model::Object;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -12,7 +13,6 @@ use super::api::{Api, Call, Verb, name_of};
 use super::digest::of_object;
 use super::gates::Gates;
 use super::reading::{Reading, label, short};
-use changeover_kubernetes_model::Object;
 
 const EPOCH: &str = "changeover.dev/epoch";
 

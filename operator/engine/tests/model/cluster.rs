@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use changeover_kubernetes_model::Object;
 use serde_json::{Value, json};
 
 use super::api::{Api, name_of, uid_of};
-use changeover_kubernetes_model::Object;
 
 /// What becomes of the pods of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

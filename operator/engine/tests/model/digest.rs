@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use changeover_engine::{QuestionKey, Record, Through};
+use changeover_kubernetes_model::KINDS;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::world::{RELEASE, World};
-use changeover_kubernetes_model::KINDS;
 
 /// Fields of which only counts whether they are there.
 const PASSING: [&str; 16] = [

@@ -1,13 +1,13 @@
 //! The checker's second half: what is deleted and changed (I3), how a move ends (I2), and rest
 //! (I8, I9, I10).
 
+use changeover_kubernetes_model::Object;
 use serde_json::Value;
 
 use super::api::{Api, name_of, uid_of};
 use super::checker::{Checker, is_live_service};
 use super::cluster::selects;
 use super::reading::{Reading, label, short};
-use changeover_kubernetes_model::Object;
 
 impl Checker {
     /// I3 live is sacred: something was deleted.

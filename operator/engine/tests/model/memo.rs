@@ -6,10 +6,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 
 use changeover_engine::{Decision, decide};
+use changeover_kubernetes_model::{KINDS, Object, Store};
 
 use super::bugs::Bug;
 use super::world::World;
-use changeover_kubernetes_model::{KINDS, Object, Store};
 
 #[derive(Clone, Default)]
 pub struct Memo(Arc<Mutex<HashMap<u64, Arc<Decision>>>>);

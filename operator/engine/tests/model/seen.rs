@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use changeover_crds::{ExchangeRelease, names};
 use changeover_engine::Observation;
+use changeover_kubernetes_model::{Object, Store};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -12,7 +13,6 @@ use serde::de::DeserializeOwned;
 
 use super::faults::Fault;
 use super::world::{RELEASE, World};
-use changeover_kubernetes_model::{Object, Store};
 
 /// The last observation, and the objects that it was made of.
 #[derive(Default)]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use changeover_crds::{ExchangeRelease, ExchangeReleaseStatus};
+use changeover_kubernetes_model::Store;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -17,7 +18,6 @@ use super::seen::Seen;
 use super::shell::{Pass, Shell};
 use super::story::Point;
 use super::trail::Trail;
-use changeover_kubernetes_model::Store;
 
 pub const RELEASE: &str = "shop";
 /// Nothing takes this many passes, unless it goes round in circles.

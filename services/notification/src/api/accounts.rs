@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, get, post};
-use exchange_platform::{Caller, Problem, rfc3339};
+use exchange_platform::{Caller, Problem, next_page, rfc3339};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -62,8 +62,7 @@ pub async fn export(
     let limit = page.limit.unwrap_or(1000).clamp(1, 1000);
     let position = position(&store, *user, page.after).await?;
     let notifications = store.after(*user, position, i64::from(limit)).await?;
-    let is_full = notifications.len() >= limit as usize;
-    let next = notifications.last().filter(|_| is_full).map(|last| last.id);
+    let next = next_page(&notifications, limit, |last| last.id);
     let preferences = store.preferences(*user).await?;
     Ok(Json(Export {
         preferences: preferences.map(preferences_document),

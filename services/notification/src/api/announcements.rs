@@ -9,12 +9,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::announcement::Announcement;
+use crate::domain::announcement::{Announcement, PURPOSE};
 use crate::store::Store;
 use crate::store::announcements::Announced;
 
-/// The purpose, as user knows it.
-const PURPOSE: &str = "/internal/purposes/announcements/users";
 /// One request tells people for this long; the next goes on from there.
 const AT_ONCE: Duration = Duration::from_secs(5);
 /// Announcements that are listed.
@@ -101,7 +99,10 @@ pub async fn announce(
         if began.elapsed() > AT_ONCE {
             return Ok(HttpResponse::Accepted().json(document(announced)));
         }
-        let page = format!("{PURPOSE}?after={}", announced.done_up_to);
+        let page = format!(
+            "/internal/purposes/{PURPOSE}/users?after={}",
+            announced.done_up_to
+        );
         let agreed: Agreed = user.get(&page, Some(&caller.token), &hops).await?;
         let is_last = agreed.next.is_none();
         announced = store.tell(&announced, &agreed.users, is_last).await?;

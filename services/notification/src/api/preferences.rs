@@ -6,11 +6,10 @@ use exchange_platform::{Caller, Hops, Peer, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::announcement::PURPOSE;
 use crate::store::Store;
 
 const CONSENTS: &str = "/v1/users/me/consents";
-/// The purpose, as user knows it.
-const PURPOSE: &str = "announcements";
 
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

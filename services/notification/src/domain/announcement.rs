@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+/// What user calls the consent that announcements need.
+pub const PURPOSE: &str = "announcements";
 /// Most characters of a version, a title and a text.
 const VERSION: usize = 64;
 const TITLE: usize = 200;

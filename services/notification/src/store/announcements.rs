@@ -36,14 +36,10 @@ impl Store {
             .bind(&new.text)
             .execute(&self.0)
             .await?;
-        self.announcement(&new.version).await
-    }
-
-    async fn announcement(&self, version: &str) -> Result<Announced, sqlx::Error> {
         let statement =
             format!("SELECT {FIELDS} FROM notification.announcements WHERE version = $1");
         query_as(sqlx::AssertSqlSafe(statement))
-            .bind(version)
+            .bind(&new.version)
             .fetch_one(&self.0)
             .await
     }
@@ -84,17 +80,19 @@ impl Store {
             .await?;
         wake::users(&mut transaction, told).await?;
         let last = users.last().unwrap_or(&announced.done_up_to);
-        let statement = "UPDATE notification.announcements
+        let statement = format!(
+            "UPDATE notification.announcements
              SET done_up_to = greatest(done_up_to, $2),
                  finished_at = CASE WHEN $3 THEN coalesce(finished_at, now()) ELSE finished_at END
-             WHERE id = $1";
-        query(statement)
+             WHERE id = $1 RETURNING {FIELDS}"
+        );
+        let told = query_as(sqlx::AssertSqlSafe(statement))
             .bind(announced.id)
             .bind(last)
             .bind(is_last)
-            .execute(&mut *transaction)
+            .fetch_one(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        self.announcement(&announced.version).await
+        Ok(told)
     }
 }

@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, get, post};
-use exchange_platform::{Caller, Problem, rfc3339};
+use exchange_platform::{Caller, Problem, next_page, rfc3339};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -74,8 +74,7 @@ pub async fn export(
     let limit = page.limit.unwrap_or(1000).clamp(1, 1000);
     let after = page.after.unwrap_or(Uuid::nil());
     let entries = store.history(*user, after, i64::from(limit)).await?;
-    let is_full = entries.len() >= limit as usize;
-    let next = entries.last().filter(|_| is_full).map(|entry| entry.id);
+    let next = next_page(&entries, limit, |last| last.id);
     let balances = store.balances(*user).await?;
     Ok(Json(Export {
         balances: balances.into_iter().map(holding).collect(),

@@ -2,7 +2,7 @@
 
 use actix_web::get;
 use actix_web::web::{Data, Json, Query};
-use exchange_platform::{Caller, Problem, rfc3339};
+use exchange_platform::{Caller, Problem, next_page, rfc3339};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -63,8 +63,7 @@ pub async fn list(
     let limit = page.limit.unwrap_or(100).clamp(1, 1000);
     let after = page.after.unwrap_or(Uuid::nil());
     let entries = store.audit_log(page.user, after, i64::from(limit)).await?;
-    let is_full = entries.len() >= limit as usize;
-    let next = entries.last().filter(|_| is_full).map(|entry| entry.id);
+    let next = next_page(&entries, limit, |last| last.id);
     Ok(Json(AuditLog {
         entries: entries.into_iter().map(document).collect(),
         next,

@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, get, post};
-use exchange_platform::{Caller, Problem, rfc3339};
+use exchange_platform::{Caller, Problem, next_page, rfc3339};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -153,8 +153,7 @@ pub async fn agreed_users(
     let limit = page.limit.unwrap_or(1000).clamp(1, 1000);
     let after = page.after.unwrap_or_default();
     let users = store.who_agrees(purpose, after, i64::from(limit)).await?;
-    let is_full = users.len() >= limit as usize;
-    let next = users.last().copied().filter(|_| is_full);
+    let next = next_page(&users, limit, |last| *last);
     Ok(Json(AgreedUsers { users, next }))
 }
 
