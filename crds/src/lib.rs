@@ -7,6 +7,7 @@
 
 mod colour;
 mod crd;
+mod history;
 mod journey;
 pub mod names;
 mod schema;
@@ -16,6 +17,7 @@ mod status;
 
 pub use colour::Colour;
 pub use crd::definition;
+pub use history::{HistoryEntry, Outcome, Rejection};
 pub use journey::{Journey, JourneyStep, StepExpectation, StepMethod};
 pub use kube_core::{CustomResourceExt, Duration, Resource, ResourceExt};
 pub use service::{EnvVar, Expectation, HttpMethod, Resources, SecretKey, ServiceSpec, SmokeProbe};
@@ -24,5 +26,5 @@ pub use spec::{
 };
 pub use status::{
     Approval, BakeStatus, ColourStatus, DrainEnd, DrainStatus, ExchangeReleaseStatus, Handled,
-    HistoryEntry, Outcome, Phase, Rejection, ServiceStatus, ServiceSwitch, SwitchStatus, Verdict,
+    Phase, ServiceStatus, ServiceSwitch, SwitchStatus, Verdict,
 };

@@ -5,7 +5,7 @@ use kube_derive::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Colour;
+use crate::{Colour, HistoryEntry, Rejection};
 
 /// Where the release is. Everything needed to go on after a crash stands here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -259,58 +259,4 @@ impl Handled {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
-}
-
-/// A revision that is not tried again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Rejection {
-    /// The revision.
-    pub revision: String,
-    /// What people call it.
-    pub version: String,
-    /// A stable word.
-    pub reason: String,
-    /// What happened, and where.
-    pub message: String,
-    /// When.
-    pub at: MicroTime,
-}
-
-/// How a release ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Outcome {
-    /// Clients use it.
-    Live,
-    /// It was refused before any client saw it.
-    Rejected,
-    /// Clients used it and went back.
-    RolledBack,
-    /// A newer spec took its place before the switch.
-    Superseded,
-}
-
-/// One release of the past.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct HistoryEntry {
-    /// The revision.
-    pub revision: String,
-    /// What people called it.
-    pub version: String,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// When.
-    pub at: MicroTime,
-    /// A stable word, where it did not go live or did not stay so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Who approved it, where someone had to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approved_by: Option<String>,
-    /// From the journal to the last verified EndpointSlice, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub switch_millis: Option<i64>,
-    /// Between the first and the last Service, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skew_millis: Option<i64>,
 }

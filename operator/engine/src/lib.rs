@@ -25,12 +25,14 @@ mod live;
 mod machine;
 mod news;
 mod observation;
+mod outcome;
 mod phase;
 mod quantity;
 mod question;
 mod render;
 mod revision;
 mod roles;
+mod template;
 mod upkeep;
 mod world;
 

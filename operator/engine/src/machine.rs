@@ -1,7 +1,4 @@
-use changeover_crds::{
-    ColourStatus, Duration, ExchangeReleaseSpec, ExchangeReleaseStatus, HistoryEntry, Outcome,
-    Phase, Rejection,
-};
+use changeover_crds::{ColourStatus, Duration, ExchangeReleaseSpec, ExchangeReleaseStatus, Phase};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
@@ -17,9 +14,6 @@ use crate::phase;
 use crate::question::Question;
 use crate::revision::{Plan, revision_of};
 use crate::world::{World, half_of};
-
-/// Releases that are remembered in status.
-const HISTORY: usize = 10;
 
 /// Decides what to do next.
 ///
@@ -135,66 +129,6 @@ impl<'a> Turn<'a> {
             message: message.into(),
             stalled: true,
         };
-    }
-
-    pub(crate) fn remember(&mut self, role: &ColourStatus, outcome: Outcome) {
-        let of_role = |revision: &str| revision == role.revision;
-        let rejected = self.next.rejected.as_ref().filter(|r| of_role(&r.revision));
-        let reason = rejected.map(|r| r.reason.clone());
-        let approval = self.next.approval.as_ref().filter(|a| of_role(&a.revision));
-        let approved_by = approval.and_then(|a| a.by.clone());
-        let journal = self
-            .next
-            .switch
-            .as_ref()
-            .filter(|_| outcome == Outcome::Live);
-        self.next.history.insert(
-            0,
-            HistoryEntry {
-                revision: role.revision.clone(),
-                version: role.version.clone(),
-                outcome,
-                at: MicroTime(self.now),
-                reason: reason.filter(|_| outcome != Outcome::Live),
-                approved_by,
-                switch_millis: journal.and_then(|j| j.switch_millis),
-                skew_millis: journal.and_then(|j| j.skew_millis),
-            },
-        );
-        self.next.history.truncate(HISTORY);
-    }
-
-    /// Marks the candidate's revision as one not to try again.
-    pub(crate) fn blame(&mut self, reason: &str, message: &str) {
-        if let Some(candidate) = &self.next.candidate {
-            self.next.rejected = Some(self.rejection(candidate, reason, message));
-        }
-    }
-
-    pub(crate) fn rejection(&self, role: &ColourStatus, reason: &str, message: &str) -> Rejection {
-        Rejection {
-            revision: role.revision.clone(),
-            version: role.version.clone(),
-            reason: reason.to_owned(),
-            message: message.to_owned(),
-            at: MicroTime(self.now),
-        }
-    }
-
-    /// The candidate is refused before any client saw it. The live colour is untouched.
-    pub(crate) fn reject(&mut self, reason: &'static str, message: &str) -> Move {
-        self.blame(reason, message);
-        if let Some(candidate) = self.next.candidate.clone() {
-            self.remember(&candidate, Outcome::Rejected);
-            self.tell(
-                News::Rejected,
-                format!("{} rejected: {message}", candidate.version),
-            );
-        }
-        self.next.verdict = None;
-        self.next.approval = None;
-        self.enter(Phase::Rejected);
-        Move::Changed
     }
 
     fn finish(mut self, mv: Move) -> Decision {

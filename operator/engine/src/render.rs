@@ -2,118 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use changeover_crds::{Colour, ExchangeRelease, ResourceExt, ServiceSpec, names};
+use changeover_crds::{Colour, ExchangeRelease, ResourceExt, names};
 use serde_json::{Value, json};
 
 use crate::decision::{Child, Kind};
 use crate::revision::{StoredRevision, StoredService};
-
-/// Seconds between a pod's end being decided and its SIGTERM: time for the news to reach every proxy.
-const PRE_STOP_SECONDS: i64 = 5;
-/// Where no volume is asked for, a program still may want a place for temporary files.
-const TMP_LIMIT: &str = "64Mi";
-
-/// The pod template of a service, without the colour's label: the colour reaches the container
-/// through the downward API, so that one stored template serves both colours.
-pub(crate) fn pod_template(
-    release: &str,
-    revision: &str,
-    service: &ServiceSpec,
-    all: &[ServiceSpec],
-) -> Value {
-    let probe_port = service.admin_port.unwrap_or(service.port);
-    let mut ports = vec![json!({"name": "http", "containerPort": service.port, "protocol": "TCP"})];
-    ports.extend(
-        service
-            .admin_port
-            .map(|port| json!({"name": "admin", "containerPort": port, "protocol": "TCP"})),
-    );
-    let config =
-        json!({"configMapRef": {"name": names::config_map(release, &service.name, revision)}});
-    let secrets = service
-        .secrets
-        .iter()
-        .map(|name| json!({"secretRef": {"name": name}}));
-    let mut container = json!({
-        "name": "service",
-        "image": service.image,
-        "ports": ports,
-        "envFrom": std::iter::once(config).chain(secrets).collect::<Vec<_>>(),
-        "env": environment(release, revision, service, all),
-        "resources": service.resources,
-        "readinessProbe": probe(&service.readiness, probe_port, 1, 3),
-        "livenessProbe": probe(&service.liveness, probe_port, 10, 3),
-        "startupProbe": probe(&service.liveness, probe_port, 1, 120),
-        "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": false,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": true,
-        },
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
-    });
-    for (field, words) in [("command", &service.command), ("args", &service.args)] {
-        if !words.is_empty() {
-            set(&mut container, field, json!(words));
-        }
-    }
-    json!({
-        "metadata": {"labels": labels(release, &service.name, Some(revision), None)},
-        "spec": {
-            "containers": [container],
-            "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": TMP_LIMIT}}],
-            "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
-            "automountServiceAccountToken": false,
-            "enableServiceLinks": false,
-            "terminationGracePeriodSeconds": service.termination_grace_period_seconds,
-            "topologySpreadConstraints": [{
-                "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": labels(release, &service.name, Some(revision), None)},
-            }],
-        },
-    })
-}
-
-fn probe(path: &str, port: i32, period: i32, failures: i32) -> Value {
-    json!({
-        "httpGet": {"path": path, "port": port, "scheme": "HTTP"},
-        "periodSeconds": period, "failureThreshold": failures, "timeoutSeconds": 2,
-    })
-}
-
-/// Calls between services stay inside a colour: every `<NAME>_URL` names the pinned Service of the
-/// pod's own colour. `$(VAR)` is expanded by the kubelet from variables earlier in the list.
-fn environment(
-    release: &str,
-    revision: &str,
-    service: &ServiceSpec,
-    all: &[ServiceSpec],
-) -> Vec<Value> {
-    let colour = json!({"name": "EXCHANGE_COLOUR", "valueFrom": {"fieldRef": {
-        "apiVersion": "v1", "fieldPath": format!("metadata.labels['{}']", names::COLOUR)}}});
-    let mut env = vec![
-        colour,
-        json!({"name": "EXCHANGE_REVISION", "value": revision}),
-    ];
-    env.extend(all.iter().map(|callee| {
-        let host = format!(
-            "{}-$(EXCHANGE_COLOUR)",
-            names::live_service(release, &callee.name)
-        );
-        json!({
-            "name": names::url_variable(&callee.name),
-            "value": format!("http://{host}:{}", callee.port),
-        })
-    }));
-    env.extend(service.env.iter().map(|var| match (&var.value, &var.secret_key_ref) {
-        (_, Some(key)) => json!({"name": var.name, "valueFrom": {"secretKeyRef": {"name": key.name, "key": key.key}}}),
-        (value, None) => json!({"name": var.name, "value": value.clone().unwrap_or_default()}),
-    }));
-    env
-}
 
 /// Labels of a child, and (the `changeover.dev` ones) what selects its pods.
 pub(crate) fn labels(
@@ -327,7 +220,7 @@ fn ports(service: &StoredService) -> Value {
     json!([{"name": "http", "port": service.port, "targetPort": service.port, "protocol": "TCP"}])
 }
 
-fn set(object: &mut Value, key: &str, value: Value) {
+pub(crate) fn set(object: &mut Value, key: &str, value: Value) {
     if let Value::Object(map) = object {
         map.insert(key.to_owned(), value);
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::render;
+use crate::template;
 
 /// A revision as it is stored in a ControllerRevision before its first child: rendered, so that a newer
 /// operator that would render differently restarts no pod. Nothing in it depends on the colour.
@@ -100,7 +100,7 @@ impl StoredRevision {
                 admin_port: service.admin_port,
                 replicas: service.replicas,
                 config: service.config.clone(),
-                template: render::pod_template(release, &revision, service, &spec.services),
+                template: template::pod_template(release, &revision, service, &spec.services),
             })
             .collect();
         Self {

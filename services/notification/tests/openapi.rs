@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use exchange_platform::Subject;
-use exchange_testkit::{Examples, Exchange, is_checked_in};
+use exchange_testkit::{Examples, Exchange, is_checked_in, keeps_its_document};
 
 #[test]
 fn the_document_that_is_checked_in_is_current() -> Result<()> {
@@ -25,4 +25,22 @@ async fn its_examples_work() -> Result<()> {
     let sent = examples.send().await?;
     assert!(sent >= 10, "only {sent} operations in the document");
     Ok(())
+}
+
+#[tokio::test]
+async fn no_request_gets_an_answer_that_is_not_in_it() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    let subject = Subject {
+        user: exchange.operator().await?.id.parse()?,
+        roles: ["operator", "service"].map(str::to_owned).into(),
+        ..Subject::default()
+    };
+    let token = exchange.token(&subject, 600).await?;
+    // A stream does not end; see streams.rs.
+    keeps_its_document(
+        &exchange.notification,
+        &token,
+        &["/v1/notifications/stream"],
+    )
+    .await
 }

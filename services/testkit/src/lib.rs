@@ -7,6 +7,7 @@ mod exchange;
 mod interface;
 mod postgres;
 mod process;
+mod properties;
 mod relay;
 
 pub use event_stream::{EventStream, StreamEvent};
@@ -14,4 +15,5 @@ pub use exchange::{Exchange, PASSWORD, Trader};
 pub use interface::{Examples, is_checked_in};
 pub use postgres::Postgres;
 pub use process::{ServiceProcess, eventually};
+pub use properties::keeps_its_document;
 pub use relay::Relay;

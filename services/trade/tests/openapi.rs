@@ -8,7 +8,7 @@
 mod support;
 
 use anyhow::Result;
-use exchange_testkit::{Examples, Exchange, is_checked_in};
+use exchange_testkit::{Examples, Exchange, is_checked_in, keeps_its_document};
 
 use support::{order, post};
 
@@ -37,4 +37,11 @@ async fn its_examples_work() -> Result<()> {
     let sent = examples.send().await?;
     assert!(sent >= 14, "only {sent} operations in the document");
     Ok(())
+}
+
+#[tokio::test]
+async fn no_request_gets_an_answer_that_is_not_in_it() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    let operator = exchange.operator().await?;
+    keeps_its_document(&exchange.trade, &operator.token, &[]).await
 }

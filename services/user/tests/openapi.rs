@@ -1,7 +1,7 @@
 //! The OpenAPI document of this service.
 
 use anyhow::Result;
-use exchange_testkit::{Examples, Exchange, is_checked_in};
+use exchange_testkit::{Examples, Exchange, is_checked_in, keeps_its_document};
 use serde_json::json;
 
 #[test]
@@ -28,4 +28,11 @@ async fn its_examples_work() -> Result<()> {
     let sent = examples.send().await?;
     assert!(sent >= 16, "only {sent} operations in the document");
     Ok(())
+}
+
+#[tokio::test]
+async fn no_request_gets_an_answer_that_is_not_in_it() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    let operator = exchange.operator().await?;
+    keeps_its_document(&exchange.user, &operator.token, &[]).await
 }

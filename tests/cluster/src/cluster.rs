@@ -4,7 +4,6 @@ mod startup;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -142,20 +141,23 @@ impl Cluster {
         command
     }
 
-    /// Listens on a free port of the cluster's loopback, for what runs in its network.
+    /// Does something in the cluster's network, on a thread of its own: a socket stays in the network it was
+    /// made in.
     ///
     /// # Errors
-    /// If this process may not enter the network.
-    pub fn listen(&self) -> Result<TcpListener> {
+    /// If this process may not enter the network, or `work` fails.
+    pub fn in_network<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let network = File::open(self.inside.network())?;
-        // A socket stays in the network it was made in; only this thread enters it.
-        let made = std::thread::spawn(move || -> Result<TcpListener> {
-            setns(network, CloneFlags::CLONE_NEWNET)?;
-            Ok(TcpListener::bind("127.0.0.1:0")?)
+        let thread = std::thread::spawn(move || {
+            setns(network, CloneFlags::CLONE_NEWNET)
+                .context("cannot enter the cluster's network")?;
+            work()
         });
-        let made = made.join();
-        made.map_err(|_| anyhow!("the thread that listens panicked"))?
-            .context("cannot listen in the cluster's network")
+        let done = thread.join();
+        done.map_err(|_| anyhow!("the thread in the cluster's network panicked"))?
     }
 
     /// A command in the cluster's network: it reaches pods, Services and the

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::api::{Api, name_of, uid_of};
 use super::checker::{Checker, is_live_service};
-use super::cluster::selects;
+use super::controllers::selects;
 use super::reading::{Reading, label, short};
 
 impl Checker {

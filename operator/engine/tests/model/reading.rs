@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::api::{Api, uid_of};
-use super::cluster::{is_ready, selects};
+use super::cluster::is_ready;
+use super::controllers::selects;
 
 #[derive(Clone, Copy)]
 pub struct Reading<'a> {

@@ -64,7 +64,7 @@ impl Proxy {
         let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
         // Who asks is said by what is passed on.
         config.auth_info = AuthInfo::default();
-        let listener = cluster.listen()?;
+        let listener = cluster.in_network(|| Ok(std::net::TcpListener::bind("127.0.0.1:0")?))?;
         listener.set_nonblocking(true)?;
         let shared = Shared {
             upstream: Client::try_from(config)?,

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use changeover_crds::ExchangeRelease;
+use changeover_crds::{ExchangeRelease, Phase};
 use changeover_e2e::{Lab, Load, SERVICES, Spec, Stage, flaws};
 use changeover_figures::Figures;
 use changeover_traffic::Report;
@@ -34,6 +34,24 @@ pub async fn with_first_release<'a>(lab: &'a Lab, purpose: &str) -> Stage<'a> {
 
 pub fn version(version: &str) -> Spec {
     Spec::version(version).unwrap()
+}
+
+/// Waits until the release is in a phase with this version live.
+pub async fn until(stage: &Stage<'_>, phase: Phase, live: &str) -> ExchangeRelease {
+    let is = |r: &ExchangeRelease| {
+        let status = r.status.as_ref();
+        let role = status.and_then(|s| s.live.as_ref());
+        status.and_then(|s| s.phase) == Some(phase) && role.is_some_and(|l| l.version == live)
+    };
+    let what = format!("{phase:?} with {live} live");
+    stage.until(&what, RELEASE, is).await.unwrap()
+}
+
+/// Annotates the release, as people do: `abort=one`.
+pub fn annotate(stage: &Stage<'_>, what: &str) {
+    let what = format!("changeover.dev/{what}");
+    let arguments = ["annotate", "--overwrite", "exr", "exchange", &what];
+    stage.kubectl(&arguments).unwrap();
 }
 
 /// Ends the traffic; every request must have had its one right answer.

@@ -16,6 +16,7 @@ mod drift;
 mod images;
 mod missing;
 mod outage;
+mod personal_data;
 mod release;
 mod soak;
 mod two_installs;

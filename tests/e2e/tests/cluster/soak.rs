@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use changeover_crds::{ExchangeRelease, Phase};
+use changeover_crds::Phase;
 use changeover_e2e::{Load, Stage, say};
 use changeover_figures::Figures;
 use serde_json::{Value, json};
 
-use crate::common::{RELEASE, finish_without_loss, lab, version, with_first_release};
+use crate::common::{annotate, finish_without_loss, lab, until, version, with_first_release};
 
 /// Most memory of a service's container in MiB, as the kubelet would evict by it. Argon2 needs its own in user.
 const MOST: [(&str, f64); 3] = [("user", 64.0), ("trade", 25.0), ("notification", 25.0)];
@@ -25,12 +25,12 @@ async fn switches_and_rollbacks_in_a_row_lose_nothing() {
     let mut memory = BTreeMap::new();
     for round in 1..=rounds {
         until(&stage, Phase::Warm, "2.0.0").await;
-        annotate(&stage, "rollback", round);
+        annotate(&stage, &format!("rollback=round-{round}"));
         until(&stage, Phase::RolledBack, "1.0.0").await;
         measure(&stage, &mut memory);
         say(format!("round {round} of {rounds}: {memory:.1?} MiB"));
         if round < rounds {
-            annotate(&stage, "retry", round);
+            annotate(&stage, &format!("retry=round-{round}"));
         }
     }
     finish_without_loss(&stage, load).await;
@@ -42,22 +42,6 @@ async fn switches_and_rollbacks_in_a_row_lose_nothing() {
         assert!(used <= most, "{service} takes {used:.1} MiB, not {most}");
     }
     figures.tell().unwrap();
-}
-
-fn annotate(stage: &Stage<'_>, what: &str, round: u32) {
-    let what = format!("changeover.dev/{what}=round-{round}");
-    let arguments = ["annotate", "--overwrite", "exr", "exchange", &what];
-    stage.kubectl(&arguments).unwrap();
-}
-
-async fn until(stage: &Stage<'_>, phase: Phase, live: &str) -> ExchangeRelease {
-    let is = |r: &ExchangeRelease| {
-        let status = r.status.as_ref();
-        let role = status.and_then(|s| s.live.as_ref());
-        status.and_then(|s| s.phase) == Some(phase) && role.is_some_and(|l| l.version == live)
-    };
-    let what = format!("{phase:?} with {live} live");
-    stage.until(&what, RELEASE, is).await.unwrap()
 }
 
 /// Notes the most that a pod of each service was seen to take.

@@ -6,7 +6,8 @@ use k8s_openapi::api::core::v1::ResourceQuota;
 use serde_json::json;
 
 use crate::common::{
-    RELEASE, assert_selected, finish_without_loss, lab, version, with_first_release,
+    RELEASE, annotate, assert_selected, finish_without_loss, lab, until, version,
+    with_first_release,
 };
 
 /// Argo Rollouts 1.9.2 stays on the new colour here, and then scales it to zero.
@@ -76,25 +77,6 @@ async fn lose_a_pod(stage: &Stage<'_>, service: &str) {
     stage
         .kubectl(&["delete", "pod", &name, "--wait=false"])
         .unwrap();
-}
-
-fn annotate(stage: &Stage<'_>, what: &str) {
-    let what = format!("changeover.dev/{what}");
-    stage
-        .kubectl(&["annotate", "exr", "exchange", &what])
-        .unwrap();
-}
-
-async fn until(stage: &Stage<'_>, phase: Phase, live: &str) -> ExchangeRelease {
-    let is = |r: &ExchangeRelease| {
-        let status = r.status.as_ref();
-        let version = status
-            .and_then(|s| s.live.as_ref())
-            .map(|l| l.version.as_str());
-        status.and_then(|s| s.phase) == Some(phase) && version == Some(live)
-    };
-    let what = format!("{phase:?} with {live} live");
-    stage.until(&what, RELEASE, is).await.unwrap()
 }
 
 fn status(release: &ExchangeRelease) -> &ExchangeReleaseStatus {
