@@ -65,7 +65,7 @@ impl World {
             let selector = object["spec"]["selector"].clone();
             let behind = |p: &&Value| {
                 let labels = &p["metadata"]["labels"];
-                super::cluster::selects(&selector, labels) && super::cluster::is_ready(p)
+                super::controllers::selects(&selector, labels) && super::cluster::is_ready(p)
             };
             let images: Vec<&str> = self.api.list("Pod").filter(behind).map(image_of).collect();
             if images.is_empty() {
@@ -142,7 +142,9 @@ impl World {
         let mut contacts = BTreeMap::new();
         for pod in self.api.list("Pod") {
             let labels = &pod["metadata"]["labels"];
-            let is_reached = reached.iter().any(|s| super::cluster::selects(s, labels));
+            let is_reached = reached
+                .iter()
+                .any(|s| super::controllers::selects(s, labels));
             let uid = uid_of(pod);
             let before = self.contacts.get(&uid).copied().unwrap_or_default();
             contacts.insert(uid, before.after(is_reached, self.clock));

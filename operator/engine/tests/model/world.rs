@@ -6,11 +6,11 @@ use std::sync::Arc;
 use changeover_crds::{ExchangeRelease, ExchangeReleaseStatus};
 use changeover_kubernetes_model::Store;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::api::{Api, Call, name_of, uid_of};
+use super::api::{Api, Call, name_of};
 use super::bugs::Bug;
-use super::cluster::{Cluster, Fate};
+use super::cluster::Cluster;
 use super::faults::Fault;
 use super::memo::Memo;
 use super::pods::Contact;
