@@ -16,6 +16,8 @@ target=x86_64-unknown-linux-musl
     say "Rust's standard library for $target is missing. Install it as your Rust came, or use rustup (https://rustup.rs)."
 command -v gcc > /dev/null || packages=gcc
 [ "$1" = test ] && [ ! -x /usr/lib/postgresql/15/bin/postgres ] && packages="${packages:-} postgresql-15"
+# Of schemathesis; Debian packages the making of environments on its own.
+[ "$1" = test ] && ! python3 -c 'import ensurepip, venv' 2> /dev/null && packages="${packages:-} python3-venv"
 [ -z "${packages:-}" ] && exit 0
 
 command -v apt-get > /dev/null || say "Install the equivalents of these Debian packages: $packages"
