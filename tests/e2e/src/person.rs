@@ -1,12 +1,16 @@
 //! A person who uses the exchange: through its live Services, or those of one colour.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use changeover_cluster::Cluster;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::say::while_waiting;
 use crate::stage::{RELEASE, Stage};
+use crate::watch;
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -50,12 +54,27 @@ impl<'a> Doors<'a> {
             let name = format!("{RELEASE}-{service}{suffix}");
             anyhow::Ok(format!("http://{}:8080", stage.address(&name).await?))
         };
-        Ok(Self {
+        let doors = Self {
             cluster: stage.cluster(),
             user: url("user").await?,
             trade: url("trade").await?,
             notification: url("notification").await?,
-        })
+        };
+        let open = while_waiting("waiting for kube-proxy", String::new, doors.open());
+        tokio::time::timeout(Duration::from_secs(20), open)
+            .await
+            .context("a Service is not routed")?;
+        Ok(doors)
+    }
+
+    /// kube-proxy follows the EndpointSlices on its own: a release may be ready before it is.
+    async fn open(&self) {
+        for door in [&self.user, &self.trade, &self.notification] {
+            let version = || format!("{door}/version");
+            while self.send(Method::GET, version(), None, None).is_err() {
+                watch::pause().await;
+            }
+        }
     }
 
     /// Registers someone and logs them in.
