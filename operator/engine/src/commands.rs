@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use crate::machine::{Move, Turn};
 use crate::news::News;
 use crate::phase;
+use crate::reason::Reason;
 
 /// What is asked for now, and was not seen to yet.
 #[derive(Clone, Debug, Default)]
@@ -83,9 +84,9 @@ fn abort(turn: &mut Turn<'_>) -> Move {
     const WHY: &str = "a person aborted it";
     match turn.next.phase {
         Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval) => {
-            turn.reject("Aborted", WHY)
+            turn.reject(Reason::Aborted, WHY)
         }
-        Some(Phase::Switching | Phase::Baking) => phase::go_back(turn, "Aborted", WHY),
+        Some(Phase::Switching | Phase::Baking) => phase::go_back(turn, Reason::Aborted, WHY),
         _ => nothing(turn, "abort: no release goes on"),
     }
 }
@@ -95,7 +96,7 @@ fn rollback(turn: &mut Turn<'_>) -> Move {
     match turn.next.phase {
         Some(Phase::Switching | Phase::Baking | Phase::Warm) if has_old => phase::go_back(
             turn,
-            "RollbackRequested",
+            Reason::RollbackRequested,
             "a person asked for the old colour",
         ),
         _ => nothing(turn, "rollback: no old colour is kept"),

@@ -5,11 +5,13 @@ use changeover_crds::{DrainEnd, ExchangeReleaseStatus, Phase};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use crate::reason::Reason;
+
 /// What is said beside a status word.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Why {
     /// A stable word; the phase's name where nothing more precise is known.
-    pub(crate) reason: Option<&'static str>,
+    pub(crate) reason: Option<Reason>,
     /// For people.
     pub(crate) message: String,
     /// Whether no progress can be made without a change from outside.
@@ -31,7 +33,7 @@ pub(crate) fn build(
     let ready = serving && !ended;
     let reason = why
         .reason
-        .map_or_else(|| format!("{phase:?}"), str::to_owned);
+        .map_or_else(|| format!("{phase:?}"), |r| r.as_str().to_owned());
     let verified = next.verdict.as_ref().is_some_and(|v| {
         next.candidate
             .as_ref()

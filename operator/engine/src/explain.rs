@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use crate::decision::Request;
 use crate::flip::ADDRESS_REFUSED;
 use crate::observation::Failure;
+use crate::reason::Reason;
 use crate::revision::StoredRevision;
 use crate::world::World;
 
@@ -38,7 +39,7 @@ pub(crate) fn unready(world: World<'_>, role: &ColourStatus, stored: &StoredRevi
 /// Why the API server refuses a request that is about to be sent again, with the reason that conditions
 /// show for it. An overload or an outage passes by itself and is no refusal, nor is an address that is
 /// still asked for.
-pub(crate) fn refused(world: World<'_>, again: &[Request]) -> Option<(&'static str, String)> {
+pub(crate) fn refused(world: World<'_>, again: &[Request]) -> Option<(Reason, String)> {
     let asks_for_address = |r: &Request| {
         let Request::Create(child) = r else {
             return false;
@@ -57,10 +58,10 @@ pub(crate) fn refused(world: World<'_>, again: &[Request]) -> Option<(&'static s
     let message = format!("{}: {}", failure.request, quote(&failure.message));
     Some(match failure.code {
         409 => (
-            "NameTaken",
+            Reason::NameTaken,
             format!("{message}, and it is not this release's: remove or rename it"),
         ),
-        _ => ("Refused", message),
+        _ => (Reason::Refused, message),
     })
 }
 

@@ -29,6 +29,7 @@ mod outcome;
 mod phase;
 mod quantity;
 mod question;
+mod reason;
 mod render;
 mod revision;
 mod roles;
@@ -45,5 +46,6 @@ pub use question::{
     AdminCall, AdminTarget, Ask, Clients, Finding, JourneyRun, ProbeTarget, Question, QuestionKey,
     Record, Through,
 };
+pub use reason::Reason;
 pub use revision::{Plan, Smoke, StoredRevision, StoredService, revision_of};
 pub use world::World;

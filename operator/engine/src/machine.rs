@@ -12,6 +12,7 @@ use crate::news::News;
 use crate::observation::Observation;
 use crate::phase;
 use crate::question::Question;
+use crate::reason::Reason;
 use crate::revision::{Plan, revision_of};
 use crate::world::{World, half_of};
 
@@ -114,7 +115,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Says what is waited for.
-    pub(crate) fn say(&mut self, reason: Option<&'static str>, message: impl Into<String>) {
+    pub(crate) fn say(&mut self, reason: Option<Reason>, message: impl Into<String>) {
         self.why = Why {
             reason,
             message: message.into(),
@@ -123,7 +124,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Says what stands in the way.
-    pub(crate) fn stall(&mut self, reason: &'static str, message: impl Into<String>) {
+    pub(crate) fn stall(&mut self, reason: Reason, message: impl Into<String>) {
         self.why = Why {
             reason: Some(reason),
             message: message.into(),

@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::machine::{Move, Turn};
 use crate::news::News;
+use crate::reason::Reason;
 
 /// Releases that are remembered in status.
 const HISTORY: usize = 10;
@@ -38,24 +39,29 @@ impl Turn<'_> {
     }
 
     /// Marks the candidate's revision as one not to try again.
-    pub(crate) fn blame(&mut self, reason: &str, message: &str) {
+    pub(crate) fn blame(&mut self, reason: Reason, message: &str) {
         if let Some(candidate) = &self.next.candidate {
             self.next.rejected = Some(self.rejection(candidate, reason, message));
         }
     }
 
-    pub(crate) fn rejection(&self, role: &ColourStatus, reason: &str, message: &str) -> Rejection {
+    pub(crate) fn rejection(
+        &self,
+        role: &ColourStatus,
+        reason: Reason,
+        message: &str,
+    ) -> Rejection {
         Rejection {
             revision: role.revision.clone(),
             version: role.version.clone(),
-            reason: reason.to_owned(),
+            reason: reason.as_str().to_owned(),
             message: message.to_owned(),
             at: MicroTime(self.now),
         }
     }
 
     /// The candidate is refused before any client saw it. The live colour is untouched.
-    pub(crate) fn reject(&mut self, reason: &'static str, message: &str) -> Move {
+    pub(crate) fn reject(&mut self, reason: Reason, message: &str) -> Move {
         self.blame(reason, message);
         if let Some(candidate) = self.next.candidate.clone() {
             self.remember(&candidate, Outcome::Rejected);

@@ -74,6 +74,17 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Refuses whoever is not this user and lacks a role.
+    ///
+    /// # Errors
+    /// 403 for anybody else.
+    pub fn require_self_or_role(&self, user: Uuid, role: &str) -> Result<(), Problem> {
+        if self.user == user {
+            return Ok(());
+        }
+        self.require_role(role)
+    }
+
     /// Refuses whoever lacks a role.
     ///
     /// # Errors

@@ -194,15 +194,13 @@ impl Cluster {
         images::load(self.inside, archive)
     }
 
-    /// Ends the API server, as in an outage. Pods and kube-proxy go on.
+    /// Kills the API server, as in an outage. Pods and kube-proxy go on. (Asked to end, it would first wait for
+    /// the watches of everybody.)
     pub fn stop_api_server(&self) -> Result<()> {
         let Some(process) = self.inside.component("kube-apiserver") else {
             return Ok(());
         };
-        let record = ProcessRecord::of(process.pid)?;
-        record
-            .end(Signal::SIGTERM)
-            .or_else(|_| record.end(Signal::SIGKILL))
+        ProcessRecord::of(process.pid)?.end(Signal::SIGKILL)
     }
 
     /// Starts the API server after [`Cluster::stop_api_server`], and returns once it is ready.

@@ -25,6 +25,9 @@ impl Spec {
         for service in spec.services()? {
             let name = service["name"].as_str().unwrap_or_default().to_owned();
             service["image"] = json!(format!("localhost/exchange-{name}:{version}"));
+            let config = service.get_mut("config").and_then(Value::as_object_mut);
+            let config = config.context("a service of the example has no config")?;
+            config.insert("LAME_DUCK_SECONDS".to_owned(), json!("4"));
             if let Some(expected) = service.pointer_mut("/smoke/0/expect/json/$.version") {
                 *expected = json!(version);
             }

@@ -4,6 +4,7 @@ use changeover_crds::{Phase, PromotionMode};
 
 use super::verifying::{open, trouble};
 use crate::machine::{Move, Turn};
+use crate::reason::Reason;
 use crate::revision::checks_of;
 use crate::upkeep;
 use crate::world::all_of;
@@ -34,7 +35,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         };
         let trouble = trouble(turn, &candidate);
         return turn.reject(
-            "ApprovalTimeout",
+            Reason::ApprovalTimeout,
             &format!("{what} within {limit:?}{trouble}"),
         );
     }
@@ -48,7 +49,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     }
     if turn.asked.pause {
         turn.say(
-            Some("Paused"),
+            Some(Reason::Paused),
             format!("{} is approved; paused", candidate.version),
         );
         return Move::Wait(None);

@@ -11,6 +11,7 @@ use super::journeying::{self, Journeying};
 use super::resting::settle;
 use crate::machine::{Move, Turn, soonest};
 use crate::question::{Question, Through};
+use crate::reason::Reason;
 use crate::{drain, explain, roles, upkeep};
 
 /// How long a service may have too few ready pods.
@@ -28,20 +29,24 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         .as_ref()
         .is_some_and(|old| old.revision == turn.wanted);
     if reverted && turn.invalid.is_none() {
-        return super::go_back(turn, "Reverted", "the spec names the old version again");
+        return super::go_back(
+            turn,
+            Reason::Reverted,
+            "the spec names the old version again",
+        );
     }
     if let Some(why) = restarted(turn, &live) {
-        return super::go_back(turn, "ContainerRestarted", &why);
+        return super::go_back(turn, Reason::ContainerRestarted, &why);
     }
     let since = degraded_since(turn, &live);
     if let Some(since) = since.filter(|since| turn.now.duration_since(*since) >= DEGRADED) {
         let trouble = super::verifying::trouble(turn, &live);
         let why = format!("too few pods ready since {since:.0}{trouble}");
-        return super::go_back(turn, "LiveDegraded", &why);
+        return super::go_back(turn, Reason::LiveDegraded, &why);
     }
     let walked = journeys(turn, &live);
     if let Walked::Failed(why) = walked {
-        return super::go_back(turn, "JourneyFailed", &why);
+        return super::go_back(turn, Reason::JourneyFailed, &why);
     }
     let (questions, journeys_at, all_passed) = walked.asked();
     let over = turn.deadline(turn.plan().verification.bake);
@@ -85,7 +90,7 @@ fn describe(turn: &mut Turn<'_>, live: &ColourStatus, over: Timestamp) {
     let (version, colour) = (&live.version, live.colour);
     if turn.asked.pause {
         let message = format!("{version} is live on {colour} and watched; paused");
-        return turn.say(Some("Paused"), message);
+        return turn.say(Some(Reason::Paused), message);
     }
     let watched = format!("{version} is live on {colour} and watched until {over:.0}");
     let stored = turn.world.stored(&live.revision);
@@ -95,7 +100,7 @@ fn describe(turn: &mut Turn<'_>, live: &ColourStatus, over: Timestamp) {
     if trouble.is_empty() {
         turn.say(None, watched);
     } else {
-        turn.say(Some("LiveDegraded"), format!("{watched}; {trouble}"));
+        turn.say(Some(Reason::LiveDegraded), format!("{watched}; {trouble}"));
     }
 }
 

@@ -15,24 +15,8 @@ use changeover_crds::{Colour, ColourStatus, DrainEnd, Outcome, Phase};
 
 use crate::machine::{Move, Turn};
 use crate::news::News;
+use crate::reason::Reason;
 use crate::{drain, flip};
-
-/// Reasons a release can be rejected for, as conditions and status show them.
-const REASONS: [&str; 13] = [
-    "ProgressDeadlineExceeded",
-    "SmokeProbeFailed",
-    "JourneyFailed",
-    "VerificationTimeout",
-    "ApprovalTimeout",
-    "TargetCannotServe",
-    "SwitchDeadlineExceeded",
-    "ContainerRestarted",
-    "LiveDegraded",
-    "Aborted",
-    "RollbackRequested",
-    "Reverted",
-    "NothingToGoBackTo",
-];
 
 /// Takes one turn in the phase that the status names.
 pub(crate) fn step(turn: &mut Turn<'_>) -> Move {
@@ -139,7 +123,7 @@ fn superseded(turn: &mut Turn<'_>) -> Option<Move> {
 
 /// Back to the old colour, whatever state the new one is in. On a first release there is none, and what
 /// was created stays, for its clients and its logs.
-pub(crate) fn go_back(turn: &mut Turn<'_>, reason: &'static str, why: &str) -> Move {
+pub(crate) fn go_back(turn: &mut Turn<'_>, reason: Reason, why: &str) -> Move {
     if turn.next.phase != Some(Phase::Switching) {
         let Some(old) = turn.next.warm.take() else {
             return nothing_to_go_back_to(turn, why);
@@ -148,7 +132,7 @@ pub(crate) fn go_back(turn: &mut Turn<'_>, reason: &'static str, why: &str) -> M
         turn.next.warm_until = None;
     }
     let (Some(old), Some(new)) = (turn.next.live.clone(), turn.next.candidate.clone()) else {
-        return turn.reject("NothingToGoBackTo", why);
+        return turn.reject(Reason::NothingToGoBackTo, why);
     };
     turn.blame(reason, why);
     drain::end(turn, DrainEnd::TakenBack);
@@ -159,7 +143,7 @@ pub(crate) fn go_back(turn: &mut Turn<'_>, reason: &'static str, why: &str) -> M
     );
     flip::open(turn, &old, Some(&new));
     turn.enter(Phase::RollingBack);
-    turn.say(Some("RollingBack"), why);
+    turn.say(None, why);
     Move::Changed
 }
 
@@ -168,7 +152,7 @@ fn nothing_to_go_back_to(turn: &mut Turn<'_>, why: &str) -> Move {
     let Some(live) = turn.next.live.clone() else {
         return Move::Changed;
     };
-    turn.next.rejected = Some(turn.rejection(&live, "NothingToGoBackTo", why));
+    turn.next.rejected = Some(turn.rejection(&live, Reason::NothingToGoBackTo, why));
     turn.next.bake = None;
     turn.remember(&live, Outcome::Rejected);
     turn.tell(News::Rejected, format!("{} failed: {why}", live.version));

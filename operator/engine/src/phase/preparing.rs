@@ -4,6 +4,7 @@ use changeover_crds::Phase;
 
 use crate::decision::Request;
 use crate::machine::{Move, Turn};
+use crate::reason::Reason;
 use crate::world::all_of;
 use crate::{explain, upkeep};
 
@@ -38,7 +39,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     }
     if is_ready && turn.asked.pause {
         turn.say(
-            Some("Paused"),
+            Some(Reason::Paused),
             format!("{} is ready; paused", candidate.version),
         );
         return Move::Wait(None);
@@ -70,7 +71,7 @@ fn too_late(turn: &mut Turn<'_>, batch: &[Request], unready: String) -> Move {
     let trouble = Some(unready).filter(|t| !t.is_empty()).or(refused);
     let trouble = trouble.unwrap_or_else(|| "not everything is made yet".to_owned());
     turn.reject(
-        "ProgressDeadlineExceeded",
+        Reason::ProgressDeadlineExceeded,
         &format!("not ready within {limit:?}: {trouble}"),
     )
 }

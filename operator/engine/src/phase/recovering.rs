@@ -6,6 +6,7 @@ use crate::drain;
 use crate::flip;
 use crate::machine::{Move, Turn};
 use crate::news::News;
+use crate::reason::Reason;
 use crate::revision::StoredRevision;
 use crate::world::{half_of, label};
 
@@ -24,7 +25,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     };
     let other = colours.next();
     turn.say(
-        Some("StatusRebuilt"),
+        Some(Reason::StatusRebuilt),
         format!(
             "status was lost; {} on {} is live by the Services' selectors",
             live.version, live.colour

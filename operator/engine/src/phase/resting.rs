@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use super::baking;
 use crate::machine::{Move, Turn, after, soonest};
 use crate::news::News;
+use crate::reason::Reason;
 use crate::{drain, explain, live, roles, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
@@ -40,7 +41,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
 fn contested(turn: &mut Turn<'_>) -> Option<Timestamp> {
     let (service, others) = live::contested(turn.world, &turn.next, turn.now)?;
     turn.say(
-        Some("SelectorContested"),
+        Some(Reason::SelectorContested),
         format!(
             "the selector of Service {service} is changed again and again (field managers beside ours: {others}): let nothing else write it; it is put back at most once a second"
         ),
@@ -149,7 +150,7 @@ fn timer_ended(turn: &mut Turn<'_>) -> Move {
 
 fn describe(turn: &mut Turn<'_>) {
     if let Some(invalid) = turn.invalid.clone() {
-        turn.stall("InvalidSpec", invalid);
+        turn.stall(Reason::InvalidSpec, invalid);
         return;
     }
     if let Some(rejected) = &turn.next.rejected {
@@ -163,7 +164,7 @@ fn describe(turn: &mut Turn<'_>) {
             rejected.version, rejected.message
         );
         turn.why.reason = None;
-        turn.say(reason_word(&rejected.reason), message);
+        turn.say(Reason::of(&rejected.reason), message);
         return;
     }
     let Some(live) = turn.next.live.clone() else {
@@ -183,17 +184,12 @@ fn describe(turn: &mut Turn<'_>) {
     }
     if turn.asked.pause {
         turn.say(
-            Some("Paused"),
+            Some(Reason::Paused),
             format!("{message}; paused: no forward step is taken"),
         );
     } else if trouble.is_empty() {
         turn.say(None, message);
     } else {
-        turn.say(Some("LiveDegraded"), format!("{message}; {trouble}"));
+        turn.say(Some(Reason::LiveDegraded), format!("{message}; {trouble}"));
     }
-}
-
-/// Reasons that are stored in status, as the words conditions use.
-fn reason_word(stored: &str) -> Option<&'static str> {
-    super::REASONS.into_iter().find(|word| *word == stored)
 }

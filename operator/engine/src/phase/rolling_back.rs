@@ -5,6 +5,7 @@ use changeover_crds::{ColourStatus, Outcome, Phase};
 use crate::flip::{self, Progress};
 use crate::machine::{Move, Turn};
 use crate::news::News;
+use crate::reason::Reason;
 use crate::world::half_of;
 use crate::{drain, upkeep};
 
@@ -48,7 +49,7 @@ fn go_to(turn: &mut Turn<'_>, role: &ColourStatus) -> Move {
             Move::Requests(requests)
         }
         Progress::Unverified(message) | Progress::Fenced(message) if late => {
-            turn.stall("RollbackLate", message);
+            turn.stall(Reason::RollbackLate, message);
             Move::Wait(None)
         }
         Progress::Unverified(message) | Progress::Fenced(message) => {
@@ -70,7 +71,7 @@ fn hold(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
         live.version, live.colour
     );
     if other_serves {
-        turn.stall("OldColourCannotServe", message);
+        turn.stall(Reason::OldColourCannotServe, message);
     } else {
         let left = other.as_ref().map_or_else(String::new, |o| {
             format!(
@@ -80,7 +81,7 @@ fn hold(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
                 super::verifying::trouble(turn, o)
             )
         });
-        turn.stall("BothColoursBroken", format!("{message}{left}"));
+        turn.stall(Reason::BothColoursBroken, format!("{message}{left}"));
     }
     // Missing pods may be missing because someone deleted a child.
     let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);

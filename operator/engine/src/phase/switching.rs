@@ -7,6 +7,7 @@ use super::probing::{Probing, probing};
 use crate::flip::{self, Progress};
 use crate::machine::{Move, Turn};
 use crate::news::News;
+use crate::reason::Reason;
 use crate::world::half_of;
 use crate::{drain, explain};
 
@@ -23,7 +24,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             .unwrap_or_default();
         return super::go_back(
             turn,
-            "TargetCannotServe",
+            Reason::TargetCannotServe,
             &format!("the new colour lost its pods during the switch: {trouble}"),
         );
     }
@@ -35,7 +36,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         .map(|v| v.pods.clone())
         .unwrap_or_default();
     match probing(turn, &candidate, &known) {
-        Probing::Failed(why) => return super::go_back(turn, "SmokeProbeFailed", &why),
+        Probing::Failed(why) => return super::go_back(turn, Reason::SmokeProbeFailed, &why),
         Probing::Run(questions) => return Move::Ask(questions, deadline),
         Probing::Later(at) => return Move::Wait(Some(at.min(deadline))),
         Probing::Passed(pods) => {
@@ -56,7 +57,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             let trouble = trouble(turn, progress);
             super::go_back(
                 turn,
-                "SwitchDeadlineExceeded",
+                Reason::SwitchDeadlineExceeded,
                 &format!("the switch was not done within {limit:?}: {trouble}"),
             )
         }
@@ -69,7 +70,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             Move::Wait(Some(deadline))
         }
         Progress::Fenced(message) => {
-            turn.stall("Fenced", message);
+            turn.stall(Reason::Fenced, message);
             Move::Wait(Some(deadline))
         }
     }

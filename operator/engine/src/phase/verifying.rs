@@ -10,6 +10,7 @@ use super::probing::{Probing, probing};
 use crate::machine::{Move, Turn};
 use crate::news::News;
 use crate::question::{Question, Through};
+use crate::reason::Reason;
 use crate::revision::checks_of;
 use crate::world::all_of;
 use crate::{explain, flip, upkeep};
@@ -24,13 +25,13 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let deadline = turn.deadline(turn.spec.verification.timeout);
     let trials = trials(turn, &candidate);
     if let Trials::Failed(reason, why) = &trials {
-        return turn.reject(reason, why);
+        return turn.reject(*reason, why);
     }
     if turn.now >= deadline {
         let trouble = trouble(turn, &candidate);
         let limit = turn.spec.verification.timeout;
         return turn.reject(
-            "VerificationTimeout",
+            Reason::VerificationTimeout,
             &format!("not verified within {limit:?}{trouble}"),
         );
     }
@@ -61,7 +62,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
 /// How smoke probes and journeys stand.
 enum Trials {
     Passed(Vec<String>),
-    Failed(&'static str, String),
+    Failed(Reason, String),
     Run(Vec<Question>),
     Later(Timestamp),
 }
@@ -69,7 +70,7 @@ enum Trials {
 /// Probes first: a journey through a colour with a broken pod says less.
 fn trials(turn: &Turn<'_>, candidate: &ColourStatus) -> Trials {
     let pods = match probing(turn, candidate, &[]) {
-        Probing::Failed(why) => return Trials::Failed("SmokeProbeFailed", why),
+        Probing::Failed(why) => return Trials::Failed(Reason::SmokeProbeFailed, why),
         Probing::Run(questions) => return Trials::Run(questions),
         Probing::Later(at) => return Trials::Later(at),
         Probing::Passed(pods) => pods,
@@ -84,12 +85,12 @@ fn trials(turn: &Turn<'_>, candidate: &ColourStatus) -> Trials {
     for journey in &turn.spec.verification.journeys {
         match journeying::standing(turn, journey, &through) {
             Journeying::Passed(_) => {}
-            Journeying::Failed(_, why) => return Trials::Failed("JourneyFailed", why),
+            Journeying::Failed(_, why) => return Trials::Failed(Reason::JourneyFailed, why),
             Journeying::Asking | Journeying::At(_) => asking = true,
             Journeying::Now(attempt) => {
                 match journeying::question(turn, journey, candidate, &through, attempt) {
                     Ok(question) => run.push(question),
-                    Err(why) => return Trials::Failed("JourneyFailed", why),
+                    Err(why) => return Trials::Failed(Reason::JourneyFailed, why),
                 }
             }
         }
@@ -109,7 +110,7 @@ fn pass(
 ) -> Move {
     if turn.asked.pause {
         turn.say(
-            Some("Paused"),
+            Some(Reason::Paused),
             format!("{} passed; paused", candidate.version),
         );
         return Move::Wait(Some(deadline));

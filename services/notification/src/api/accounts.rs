@@ -58,7 +58,7 @@ pub async fn export(
     user: Path<Uuid>,
     page: Query<ExportPage>,
 ) -> Result<Json<Export>, Problem> {
-    require_self_or_service(&caller, *user)?;
+    caller.require_self_or_role(*user, "service")?;
     let limit = page.limit.unwrap_or(1000).clamp(1, 1000);
     let position = position(&store, *user, page.after).await?;
     let notifications = store.after(*user, position, i64::from(limit)).await?;
@@ -87,16 +87,9 @@ pub async fn erase(
     caller: Caller,
     user: Path<Uuid>,
 ) -> Result<HttpResponse, Problem> {
-    require_self_or_service(&caller, *user)?;
+    caller.require_self_or_role(*user, "service")?;
     store.erase(*user).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-fn require_self_or_service(caller: &Caller, user: Uuid) -> Result<(), Problem> {
-    if caller.user == user {
-        return Ok(());
-    }
-    caller.require_role("service")
 }
 
 fn preferences_document(preferences: Preferences) -> PreferencesDocument {

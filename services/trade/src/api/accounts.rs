@@ -70,7 +70,7 @@ pub async fn export(
     user: Path<Uuid>,
     page: Query<ExportPage>,
 ) -> Result<Json<Export>, Problem> {
-    require_self_or_service(&caller, *user)?;
+    caller.require_self_or_role(*user, "service")?;
     let limit = page.limit.unwrap_or(1000).clamp(1, 1000);
     let after = page.after.unwrap_or(Uuid::nil());
     let entries = store.history(*user, after, i64::from(limit)).await?;
@@ -100,16 +100,9 @@ pub async fn erase(
     caller: Caller,
     user: Path<Uuid>,
 ) -> Result<HttpResponse, Problem> {
-    require_self_or_service(&caller, *user)?;
+    caller.require_self_or_role(*user, "service")?;
     store.erase(*user).await.map_err(refused)?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-fn require_self_or_service(caller: &Caller, user: Uuid) -> Result<(), Problem> {
-    if caller.user == user {
-        return Ok(());
-    }
-    caller.require_role("service")
 }
 
 fn holding(balance: Balance) -> HoldingDocument {
