@@ -210,14 +210,25 @@ impl Sandbox {
     /// # Errors
     /// With the line of the log that says so.
     pub async fn finish(self) -> Result<()> {
+        self.finish_without(&["forbidden", "Forbidden", "panicked"])
+            .await
+    }
+
+    /// As [`Sandbox::finish`], but for rights: an API server that has just started refuses everybody until it
+    /// has read its roles.
+    ///
+    /// # Errors
+    /// With the line of the log that says of a panic.
+    pub async fn finish_after_outage(self) -> Result<()> {
+        self.finish_without(&["panicked"]).await
+    }
+
+    async fn finish_without(self, words: &[&str]) -> Result<()> {
         for entry in std::fs::read_dir(&self.logs)? {
             let path = entry?.path();
             let log = std::fs::read_to_string(&path)?;
-            let bad = log.lines().find(|line| {
-                ["forbidden", "Forbidden", "panicked"]
-                    .iter()
-                    .any(|word| line.contains(word))
-            });
+            let says = |line: &&str| words.iter().any(|word| line.contains(word));
+            let bad = log.lines().find(says);
             ensure!(
                 bad.is_none(),
                 "{}: {}",

@@ -38,5 +38,5 @@ async fn a_release_goes_on_after_the_api_server_was_away() -> Result<()> {
         assert_eq!(live, pinned, "{service}");
     }
     drop(operator);
-    sandbox.finish().await
+    sandbox.finish_after_outage().await
 }

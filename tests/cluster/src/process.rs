@@ -132,10 +132,12 @@ fn parse_stat(line: &str) -> Option<Stat> {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+    use std::time::Duration;
 
     use nix::sys::signal::Signal;
 
     use super::{ProcessRecord, Stat, child_of, parse_stat};
+    use crate::wait;
 
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_fields() {
@@ -170,10 +172,10 @@ mod tests {
     fn a_recorded_process_is_found_as_a_child_and_ended() {
         let mut child = Command::new("sleep").arg("600").spawn().unwrap();
         let record = ProcessRecord::of(child.id() as i32).unwrap();
-        assert_eq!(
-            child_of(std::process::id() as i32, "sleep"),
-            Some(record.pid)
-        );
+        // A process that was just started has no command line for a moment.
+        let own = std::process::id() as i32;
+        let is_found = || Ok(child_of(own, "sleep") == Some(record.pid));
+        wait::until("the child to be found", Duration::from_secs(5), is_found).unwrap();
         record.end(Signal::SIGKILL).unwrap();
         assert!(!record.is_alive());
         child.wait().unwrap();
