@@ -21,8 +21,8 @@ use support::*;
 const EMAIL: &str = "Canary.Lovelace@Canary.Example";
 const NEW_EMAIL: &str = "moved.canary@nest.example";
 const NAME: &str = "Kanari Lovelace";
-const PASSWORD: &str = "tweet-tweet-5519";
-const WRONG: &str = "kanari-wrong-5519";
+const PASSWORD: &str = "tweet-tweet-warble";
+const WRONG: &str = "kanari-wrong-warble";
 
 /// Calls endpoints, and remembers which.
 struct Walk<'a> {
@@ -216,7 +216,7 @@ async fn no_personal_data_is_in_logs_metrics_or_urls() -> Result<()> {
         "lovelace",
         "nest.example",
         "tweet",
-        "5519",
+        "warble",
     ] {
         let line = written.lines().find(|line| line.contains(canary));
         assert_eq!(line, None, "{canary}");
