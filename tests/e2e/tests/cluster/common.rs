@@ -75,6 +75,7 @@ fn tell(stage: &Stage<'_>, report: &Report) -> std::io::Result<()> {
     let ledger = report.ledger.clone().unwrap_or_default();
     let streams = report.streams.clone().unwrap_or_default();
     figures.put("requests", report.total.sent);
+    figures.put("started late", report.late);
     figures.put("lost", report.total.lost);
     figures.put("duplicated", report.total.duplicated);
     figures.put("mixed", report.total.mixed);
