@@ -27,8 +27,7 @@ demo: build ## Release an exchange blue to green on a Kubernetes of its own, und
 .PHONY: test
 test: ## Run every tier, and print what they did in figures
 	rm -rf $(CHANGEOVER_FIGURES)
-	@# These two wait as much as they work.
-	$(MAKE) --jobs=2 test-units test-apiserver
+	$(MAKE) test-units test-apiserver
 	@# The cluster tier mostly waits for pods; the engine tier takes what processors are left.
 	$(MAKE) --jobs=2 test-engine test-cluster
 	@echo; cat $(CHANGEOVER_FIGURES)/*

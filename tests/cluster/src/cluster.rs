@@ -1,5 +1,6 @@
 //! A cluster as a whole: starting it, using it, ending it.
 
+mod record;
 mod startup;
 
 use std::ffi::OsStr;
@@ -8,12 +9,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
+use self::record::Record;
 use crate::inside::Inside;
 use crate::keeper::Keeper;
 use crate::process::ProcessRecord;
@@ -34,14 +36,6 @@ pub struct Options {
     /// Clusters with different names live side by side.
     pub name: String,
     pub mode: Mode,
-}
-
-/// What is remembered of a running cluster.
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
-    mode: Mode,
-    bin: PathBuf,
-    keeper: Keeper,
 }
 
 /// A running cluster. It goes on when this value is dropped; [`Cluster::down`] ends it.
@@ -80,17 +74,14 @@ impl Cluster {
             bin,
             keeper,
         };
-        fs::write(
-            state.join("cluster.json"),
-            serde_json::to_vec_pretty(&record)?,
-        )?;
+        record.write(&state)?;
         Self::start(&options.name, state, record)
     }
 
     /// Opens a cluster that runs.
     pub fn open(name: &str) -> Result<Self> {
         let state = paths::state(name)?;
-        let record = read_record(&state)?.with_context(|| {
+        let record = Record::read(&state)?.with_context(|| {
             format!("no cluster {name:?}; `changeover-cluster up --name {name}` starts it")
         })?;
         let inside = record.keeper.attach()?;
@@ -225,13 +216,15 @@ impl Cluster {
         }
     }
 
-    fn start(name: &str, state: PathBuf, record: Record) -> Result<Self> {
-        let keeper = record.keeper.clone();
+    fn start(name: &str, state: PathBuf, mut record: Record) -> Result<Self> {
+        let mut keeper = record.keeper.clone();
         let logs = state.join("log");
         let started = (|| {
             node::write_configuration(name, &state)?;
             control_plane::write_credentials(name, &state, keeper.port)?;
             let inside = keeper.prepare(&state, &record.bin, &logs.join("keeper.log"))?;
+            record.keeper = keeper.clone();
+            record.write(&state)?;
             let cluster = Self::of(name, state, record, inside);
             cluster.start_components()?;
             Ok(cluster)
@@ -271,21 +264,8 @@ fn lock_file(state: &Path) -> PathBuf {
     state.with_extension("lock")
 }
 
-fn read_record(state: &Path) -> Result<Option<Record>> {
-    let path = state.join("cluster.json");
-    match fs::read(&path) {
-        Ok(bytes) => {
-            Ok(Some(serde_json::from_slice(&bytes).with_context(|| {
-                format!("{} is damaged", path.display())
-            })?))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => bail!("cannot read {}: {error}", path.display()),
-    }
-}
-
 fn remove(name: &str, state: &Path) -> Result<()> {
-    if let Some(record) = read_record(state)? {
+    if let Some(record) = Record::read(state)? {
         record.keeper.end()?;
     }
     cgroups::remove(name)?;

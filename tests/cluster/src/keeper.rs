@@ -30,6 +30,9 @@ const NAME_VARIABLE: &str = "CHANGEOVER_CLUSTER";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Keeper {
     holder: ProcessRecord,
+    /// The keeper itself, once it runs.
+    #[serde(default)]
+    init: Option<ProcessRecord>,
     /// The port on the machine's 127.0.0.1 that leads to the API server.
     pub port: u16,
     /// The keeper's command, by which it is found again.
@@ -61,13 +64,14 @@ impl Keeper {
         std::thread::spawn(move || child.wait());
         Ok(Self {
             holder,
+            init: None,
             port,
             program,
         })
     }
 
-    /// Waits for the keeper, then sets up mounts and network around it.
-    pub fn prepare(&self, state: &Path, bin: &Path, log: &Path) -> Result<Inside> {
+    /// Waits for the keeper, then sets up mounts and network around it. The caller records the result.
+    pub fn prepare(&mut self, state: &Path, bin: &Path, log: &Path) -> Result<Inside> {
         wait::until("the cluster's namespaces", Duration::from_secs(10), || {
             ensure!(
                 self.holder.is_alive(),
@@ -76,6 +80,7 @@ impl Keeper {
             );
             Ok(self.init().is_some())
         })?;
+        self.init = self.init().map(ProcessRecord::of).transpose()?;
         let inside = self.attach()?;
         let script = settings::render(include_str!("../config/node-setup.sh"), "");
         let output = inside
@@ -103,9 +108,10 @@ impl Keeper {
 
     /// Ends every process of the cluster.
     pub fn end(&self) -> Result<()> {
-        let init = self.init().and_then(|pid| ProcessRecord::of(pid).ok());
-        // The keeper first: when it is gone, so is everything in its namespace.
-        if let Some(init) = init.filter(|_| self.holder.is_alive()) {
+        let found = self.init().and_then(|pid| ProcessRecord::of(pid).ok());
+        // The keeper first: when it is gone, so is everything in its namespace. It may outlive a holder that
+        // was killed, for as long as the kernel takes to end the others.
+        if let Some(init) = self.init.clone().or(found) {
             init.end(Signal::SIGKILL)?;
         }
         self.holder.end(Signal::SIGKILL)

@@ -1,0 +1,39 @@
+//! What is remembered of a cluster between commands.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::Mode;
+use crate::keeper::Keeper;
+
+/// What is remembered of a running cluster.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) mode: Mode,
+    pub(super) bin: PathBuf,
+    pub(super) keeper: Keeper,
+}
+
+impl Record {
+    pub(super) fn read(state: &Path) -> Result<Option<Self>> {
+        let path = state.join("cluster.json");
+        match fs::read(&path) {
+            Ok(bytes) => {
+                Ok(Some(serde_json::from_slice(&bytes).with_context(|| {
+                    format!("{} is damaged", path.display())
+                })?))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => bail!("cannot read {}: {error}", path.display()),
+        }
+    }
+
+    pub(super) fn write(&self, state: &Path) -> Result<()> {
+        let path = state.join("cluster.json");
+        fs::write(&path, serde_json::to_vec_pretty(self)?)
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+}
