@@ -27,9 +27,8 @@ demo: build ## Release an exchange blue to green on a Kubernetes of its own, und
 .PHONY: test
 test: ## Run every tier, and print what they did in figures
 	rm -rf $(CHANGEOVER_FIGURES)
-	$(MAKE) test-units test-apiserver
-	@# The cluster tier mostly waits for pods; the engine tier takes what processors are left.
-	$(MAKE) --jobs=2 test-engine test-cluster
+	@# One after another: clients that account for every request need the processors.
+	$(MAKE) test-units test-engine test-apiserver test-cluster
 	@echo; cat $(CHANGEOVER_FIGURES)/*
 
 .PHONY: test-units
@@ -39,8 +38,7 @@ test-units: build ## Services against PostgreSQL, and the tests of the tools
 
 .PHONY: test-engine
 test-engine: build ## The engine against a model of the API: every fault at every point, random schedules
-	@# Not nice: a process of the lowest priority still holds back others for milliseconds, clients among them.
-	chrt --idle 0 cargo test --release --locked --workspace --lib --test engine
+	cargo test --release --locked --workspace --lib --test engine
 
 .PHONY: test-apiserver
 test-apiserver: build ## The operator against a real API server
