@@ -20,7 +20,7 @@ pub fn events(ctx: &Context, release: &ExchangeRelease, notices: &[Notice]) {
     let namespace = release.namespace().unwrap_or_default();
     let api: Api<Event> = Api::namespaced(ctx.client.clone(), &namespace);
     for notice in notices {
-        let (reason, note) = (notice.news.reason(), &notice.note);
+        let (reason, note) = (notice.news.as_str(), &notice.note);
         tracing::info!(
             release = release.name_any(),
             namespace,
@@ -38,7 +38,7 @@ pub fn events(ctx: &Context, release: &ExchangeRelease, notices: &[Notice]) {
 }
 
 fn event(ctx: &Context, release: &ExchangeRelease, notice: &Notice) -> Event {
-    let reason = notice.news.reason().to_owned();
+    let reason = notice.news.as_str().to_owned();
     let mut note = notice.note.clone();
     while note.len() > NOTE_LIMIT {
         note.pop();

@@ -35,6 +35,7 @@ mod revision;
 mod roles;
 mod template;
 mod upkeep;
+mod words;
 mod world;
 
 pub use decision::{Child, Decision, Kind, Notice, Request, Step, Target};

@@ -1,24 +1,18 @@
 //! What is told as Events: docs/events.md.
 
+use crate::words::words;
+
 /// From one list, so that no reason is without a type and a meaning.
 macro_rules! news {
     ($(#[doc = $meaning:literal] $reason:ident: $kind:ident,)+) => {
-        /// The reason of an Event: a word that stays the same from version to version.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum News {
-            $(#[doc = $meaning] $reason,)+
+        words! {
+            /// The reason of an Event (docs/events.md).
+            pub enum News {
+                $(#[doc = $meaning] $reason,)+
+            }
         }
 
         impl News {
-            /// All of them, in the order of a release.
-            pub const ALL: &[Self] = &[$(Self::$reason),+];
-
-            /// The Event's `reason`.
-            #[must_use]
-            pub const fn reason(self) -> &'static str {
-                match self { $(Self::$reason => stringify!($reason),)+ }
-            }
-
             /// The Event's `type`: `Warning` if a person should look at it, else `Normal`.
             #[must_use]
             pub const fn kind(self) -> &'static str {

@@ -12,13 +12,7 @@ fn the_document_that_is_checked_in_is_current() -> Result<()> {
 #[tokio::test]
 async fn its_examples_work() -> Result<()> {
     let exchange = Exchange::start().await?;
-    let (operator, erased) = (exchange.operator().await?, exchange.sign_up().await?);
-    let subject = Subject {
-        user: operator.id.parse()?,
-        roles: ["operator", "service"].map(str::to_owned).into(),
-        ..Subject::default()
-    };
-    let token = exchange.token(&subject, 600).await?;
+    let (token, erased) = (token(&exchange).await?, exchange.sign_up().await?);
     let examples = Examples::new(&exchange.notification, &token)
         .parameter("user", &erased.id)
         .skip("GET /v1/notifications/stream");
@@ -30,12 +24,7 @@ async fn its_examples_work() -> Result<()> {
 #[tokio::test]
 async fn no_request_gets_an_answer_that_is_not_in_it() -> Result<()> {
     let exchange = Exchange::start().await?;
-    let subject = Subject {
-        user: exchange.operator().await?.id.parse()?,
-        roles: ["operator", "service"].map(str::to_owned).into(),
-        ..Subject::default()
-    };
-    let token = exchange.token(&subject, 600).await?;
+    let token = token(&exchange).await?;
     // A stream does not end; see streams.rs.
     keeps_its_document(
         &exchange.notification,
@@ -43,4 +32,14 @@ async fn no_request_gets_an_answer_that_is_not_in_it() -> Result<()> {
         &["/v1/notifications/stream"],
     )
     .await
+}
+
+/// Of someone who may call everything.
+async fn token(exchange: &Exchange) -> Result<String> {
+    let subject = Subject {
+        user: exchange.operator().await?.id.parse()?,
+        roles: ["operator", "service"].map(str::to_owned).into(),
+        ..Subject::default()
+    };
+    exchange.token(&subject, 600).await
 }

@@ -31,7 +31,6 @@ const NAME_VARIABLE: &str = "CHANGEOVER_CLUSTER";
 pub struct Keeper {
     holder: ProcessRecord,
     /// The keeper itself, once it runs.
-    #[serde(default)]
     init: Option<ProcessRecord>,
     /// The port on the machine's 127.0.0.1 that leads to the API server.
     pub port: u16,
@@ -72,15 +71,17 @@ impl Keeper {
 
     /// Waits for the keeper, then sets up mounts and network around it. The caller records the result.
     pub fn prepare(&mut self, state: &Path, bin: &Path, log: &Path) -> Result<Inside> {
+        let mut found = None;
         wait::until("the cluster's namespaces", Duration::from_secs(10), || {
             ensure!(
                 self.holder.is_alive(),
                 "cannot make namespaces: {}",
                 fs::read_to_string(log).unwrap_or_default()
             );
-            Ok(self.init().is_some())
+            found = self.find_init();
+            Ok(found.is_some())
         })?;
-        self.init = self.init().map(ProcessRecord::of).transpose()?;
+        self.init = found.map(ProcessRecord::of).transpose()?;
         let inside = self.attach()?;
         let script = settings::render(include_str!("../config/node-setup.sh"), "");
         let output = inside
@@ -101,23 +102,23 @@ impl Keeper {
     /// The way into the namespaces, as long as they exist.
     pub fn attach(&self) -> Result<Inside> {
         let init = self
-            .init()
+            .find_init()
             .context("the cluster does not run; `changeover-cluster up` starts it")?;
         Ok(Inside::of(init))
     }
 
     /// Ends every process of the cluster.
     pub fn end(&self) -> Result<()> {
-        let found = self.init().and_then(|pid| ProcessRecord::of(pid).ok());
+        let find = || self.find_init().and_then(|pid| ProcessRecord::of(pid).ok());
         // The keeper first: when it is gone, so is everything in its namespace. It may outlive a holder that
         // was killed, for as long as the kernel takes to end the others.
-        if let Some(init) = self.init.clone().or(found) {
+        if let Some(init) = self.init.clone().or_else(find) {
             init.end(Signal::SIGKILL)?;
         }
         self.holder.end(Signal::SIGKILL)
     }
 
-    fn init(&self) -> Option<i32> {
+    fn find_init(&self) -> Option<i32> {
         child_of(self.holder.pid, &self.program).filter(|_| self.holder.is_alive())
     }
 }

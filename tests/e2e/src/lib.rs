@@ -26,3 +26,4 @@ pub use say::{during, say, while_waiting};
 pub use spec::Spec;
 pub use stage::{RELEASE, SERVICES, Stage};
 pub use state::{Settled, is_live, is_rejected, is_settled, message};
+pub use watch::pause;

@@ -98,7 +98,7 @@ impl World {
             let words = decision
                 .notices
                 .iter()
-                .map(|n| (n.news.reason(), n.note.clone().into()));
+                .map(|n| (n.news.as_str(), n.note.clone().into()));
             self.events.extend(words);
         }
     }

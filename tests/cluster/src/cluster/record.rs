@@ -19,7 +19,7 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn read(state: &Path) -> Result<Option<Self>> {
-        let path = state.join("cluster.json");
+        let path = file(state);
         match fs::read(&path) {
             Ok(bytes) => {
                 Ok(Some(serde_json::from_slice(&bytes).with_context(|| {
@@ -32,8 +32,12 @@ impl Record {
     }
 
     pub(super) fn write(&self, state: &Path) -> Result<()> {
-        let path = state.join("cluster.json");
+        let path = file(state);
         fs::write(&path, serde_json::to_vec_pretty(self)?)
             .with_context(|| format!("cannot write {}", path.display()))
     }
+}
+
+fn file(state: &Path) -> PathBuf {
+    state.join("cluster.json")
 }

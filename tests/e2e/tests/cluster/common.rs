@@ -3,10 +3,11 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use changeover_crds::{ExchangeRelease, Phase};
+use changeover_crds::{Colour, ExchangeRelease, Phase};
 use changeover_e2e::{Lab, Load, SERVICES, Spec, Stage, flaws};
 use changeover_figures::Figures;
 use changeover_traffic::Report;
+use k8s_openapi::api::core::v1::Service;
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Longest time that a release may take on a busy machine.
@@ -45,6 +46,25 @@ pub async fn until(stage: &Stage<'_>, phase: Phase, live: &str) -> ExchangeRelea
     };
     let what = format!("{phase:?} with {live} live");
     stage.until(&what, RELEASE, is).await.unwrap()
+}
+
+/// Waits until user is switched to a colour, and trade, whose Service is held, is not.
+pub async fn half_switched(stage: &Stage<'_>, colour: Colour) {
+    let flipped = |service: &Service| selected_colour(service) == Some(colour.as_str());
+    let user = stage.until_object("exchange-user", "user to be switched", flipped);
+    user.await.unwrap();
+    let trade = stage.live_service("trade").await.unwrap();
+    let other = colour.other();
+    assert_eq!(
+        selected_colour(&trade),
+        Some(other.as_str()),
+        "the switch was to be held in the middle"
+    );
+}
+
+fn selected_colour(service: &Service) -> Option<&str> {
+    let selector = service.spec.as_ref()?.selector.as_ref()?;
+    selector.get("changeover.dev/colour").map(String::as_str)
 }
 
 /// Annotates the release, as people do: `abort=one`.

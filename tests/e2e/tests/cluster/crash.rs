@@ -1,9 +1,8 @@
 use changeover_crds::{ExchangeRelease, Phase};
 use changeover_e2e::{Hold, Load, Settled, Stage};
-use k8s_openapi::api::core::v1::Service;
 
 use crate::common::{
-    RELEASE, assert_selected, finish_without_loss, lab, version, with_first_release,
+    RELEASE, assert_selected, finish_without_loss, half_switched, lab, version, with_first_release,
 };
 
 /// Where the leader is killed.
@@ -60,16 +59,7 @@ async fn kill_at(stage: &Stage<'_>, point: Point, to: &str) {
         .unwrap();
     if let Point::Switching = point {
         let colour = release.status.unwrap().candidate.unwrap().colour;
-        let flipped = |service: &Service| selects(service, colour.as_str());
-        stage
-            .until_object("exchange-user", "one Service to be switched", flipped)
-            .await
-            .unwrap();
-        let held = stage.live_service("trade").await.unwrap();
-        assert!(
-            !selects(&held, colour.as_str()),
-            "the switch was to be held in the middle"
-        );
+        half_switched(stage, colour).await;
     }
     let killed = stage.kill_leader().await.unwrap();
     drop(hold);
@@ -82,12 +72,4 @@ fn is_in(release: &ExchangeRelease, phase: Phase, version: &str) -> bool {
         let candidate = status.candidate.as_ref();
         status.phase == Some(phase) && candidate.is_some_and(|c| c.version == version)
     })
-}
-
-fn selects(service: &Service, colour: &str) -> bool {
-    let selector = service
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.selector.as_ref());
-    selector.is_some_and(|s| s.get("changeover.dev/colour").is_some_and(|c| c == colour))
 }

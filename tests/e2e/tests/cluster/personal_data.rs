@@ -1,14 +1,14 @@
 //! What the exchange holds about a person, while it is released.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use changeover_crds::Phase;
-use changeover_e2e::{Doors, Hold, Person, Stage};
-use k8s_openapi::api::core::v1::Service;
+use changeover_crds::{Colour, Phase};
+use changeover_e2e::{Doors, Hold, Person, Stage, pause};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::common::{annotate, lab, until, version, with_first_release};
+use crate::common::{annotate, half_switched, lab, until, version, with_first_release};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_erasure_in_the_middle_of_a_switch_is_complete_in_both_colours() {
@@ -17,7 +17,7 @@ async fn an_erasure_in_the_middle_of_a_switch_is_complete_in_both_colours() {
     let live = Doors::live(&stage).await.unwrap();
     let bob = live.sign_up().unwrap();
     live.deposit(&bob, "BTC", "1").unwrap();
-    let ada = trader(&live, &bob);
+    let ada = trader(&live, &bob).await;
     let all = live.export(&ada).unwrap();
     assert_is_everything(&all, &ada);
 
@@ -47,7 +47,7 @@ async fn an_erasure_in_the_middle_of_a_switch_is_complete_in_both_colours() {
 }
 
 /// Someone with a consent, funds, and an order of which `other` took a half.
-fn trader(live: &Doors<'_>, other: &Person) -> Person {
+async fn trader(live: &Doors<'_>, other: &Person) -> Person {
     let trader = live.sign_up().unwrap();
     live.consent(&trader).unwrap();
     live.deposit(&trader, "EUR", "100").unwrap();
@@ -55,10 +55,14 @@ fn trader(live: &Doors<'_>, other: &Person) -> Person {
         let (status, body) = live.order(who, side, quantity).unwrap();
         assert_eq!(status, StatusCode::CREATED, "{body}");
     }
-    let limit = Instant::now() + Duration::from_secs(10);
-    while told(live, &trader).is_empty() || told(live, other).is_empty() {
-        assert!(Instant::now() < limit, "nobody was told of the trade");
-    }
+    let both_told = async {
+        while told(live, &trader).is_empty() || told(live, other).is_empty() {
+            pause().await;
+        }
+    };
+    timeout(Duration::from_secs(10), both_told)
+        .await
+        .expect("both are told of the trade");
     trader
 }
 
@@ -83,17 +87,8 @@ async fn in_the_middle_of_the_switch<'a>(stage: &Stage<'a>) -> Hold<'a> {
     let hold = Hold::live_service(stage, "trade").await.unwrap();
     let spec = version("2.0.0").with("/spec/rollbackWindow", json!("10m"));
     stage.apply(&spec.unwrap()).unwrap();
-    let flipped = |service: &Service| selected_colour(service) == Some("green");
-    let user = stage.until_object("exchange-user", "user to be switched", flipped);
-    user.await.unwrap();
-    let trade = stage.live_service("trade").await.unwrap();
-    assert_eq!(selected_colour(&trade), Some("blue"));
+    half_switched(stage, Colour::Green).await;
     hold
-}
-
-fn selected_colour(service: &Service) -> Option<&str> {
-    let selector = service.spec.as_ref()?.selector.as_ref()?;
-    selector.get("changeover.dev/colour").map(String::as_str)
 }
 
 /// Nobody does anything for her, her email is nobody's, and her order has left the book.
