@@ -174,10 +174,7 @@ pub(crate) fn take_back(turn: &Turn<'_>, to: &ColourStatus) -> Option<(Vec<Quest
 
 /// Pods of a colour with an admin port, and that port.
 pub(crate) fn admin_pods<'a>(world: World<'a>, role: &ColourStatus) -> Vec<(&'a Pod, i32)> {
-    let services = world
-        .stored(&role.revision)
-        .map(|s| s.services)
-        .unwrap_or_default();
+    let services = world.services(&role.revision);
     let ported = services
         .iter()
         .filter_map(|s| Some((s.name.clone(), s.admin_port?)));

@@ -33,11 +33,7 @@ pub(crate) enum Progress {
 
 /// Opens the journal of a switch to `to`. It must be in status before any Service is touched.
 pub(crate) fn open(turn: &mut Turn<'_>, to: &ColourStatus, from: Option<&ColourStatus>) {
-    let services = turn
-        .world
-        .stored(&to.revision)
-        .map(|s| s.services)
-        .unwrap_or_default();
+    let services = turn.world.services(&to.revision);
     let known = turn
         .next
         .switch
@@ -106,11 +102,11 @@ pub(crate) fn advance(
             journal.epoch
         ));
     }
-    let stamps = stamps(world, to, &stored, journal.epoch);
+    let stamps = stamps(world, to, stored, journal.epoch);
     if !stamps.is_empty() {
         return Progress::Requests(stamps);
     }
-    let flips = requests(world, to, &stored, journal.epoch, status);
+    let flips = requests(world, to, stored, journal.epoch, status);
     if !flips.is_empty() {
         return Progress::Requests(flips);
     }

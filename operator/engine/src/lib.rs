@@ -4,7 +4,7 @@
 //! that commute, or one round of probes, or a wait; the shell carries it out, observes again and
 //! asks again. So every point at which the operator can crash can be listed, and tested.
 //!
-//! Where things are: [`Observation`] is what is known, [`World`] reads it, `phase/` holds one file per
+//! Where things are: [`Observation`] is what is known, `World` reads it, `phase/` holds one file per
 //! state, `upkeep` keeps the children of every colour as their stored revision says, `live` the Services that
 //! clients use, `flip` moves these.
 
@@ -49,4 +49,3 @@ pub use question::{
 };
 pub use reason::Reason;
 pub use revision::{Plan, Smoke, StoredRevision, StoredService, revision_of};
-pub use world::World;

@@ -25,7 +25,7 @@ pub(crate) fn repairs(
     };
     let epoch = status.switch.as_ref().map_or(0, |s| s.epoch);
     let renderer = Renderer::new(world.release());
-    let mut batch = flip::requests(world, live, &stored, epoch, status);
+    let mut batch = flip::requests(world, live, stored, epoch, status);
     batch.retain(|request| match request {
         Request::Flip { service, .. } => {
             let elsewhere = stored
@@ -135,7 +135,7 @@ pub(crate) fn retired(
     roles: &[&ColourStatus],
     status: &ExchangeReleaseStatus,
 ) -> Vec<Request> {
-    let stored: Vec<Option<StoredRevision>> =
+    let stored: Vec<Option<&StoredRevision>> =
         roles.iter().map(|r| world.stored(&r.revision)).collect();
     if status.live.is_none() || stored.iter().any(Option::is_none) {
         return Vec::new(); // without the stored revision nobody knows which services there are
@@ -154,10 +154,8 @@ pub(crate) fn retired(
 pub(crate) fn is_used(world: World<'_>, colour: Colour, status: &ExchangeReleaseStatus) -> bool {
     let live = status.live.as_ref().and_then(|l| world.stored(&l.revision));
     let counts = |s: &Service| {
-        label(s, names::SERVICE).is_some_and(|name| {
-            live.as_ref()
-                .is_none_or(|live| live.service(name).is_some())
-        })
+        label(s, names::SERVICE)
+            .is_some_and(|name| live.is_none_or(|live| live.service(name).is_some()))
     };
     world
         .live_services()

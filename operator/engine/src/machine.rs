@@ -14,7 +14,7 @@ use crate::phase;
 use crate::question::Question;
 use crate::reason::Reason;
 use crate::revision::{Plan, revision_of};
-use crate::world::{World, half_of};
+use crate::world::{Stored, World, half_of};
 
 /// Decides what to do next.
 ///
@@ -30,7 +30,8 @@ pub fn decide(obs: &Observation, now: Timestamp) -> Decision {
             needs_live: false,
         };
     }
-    let mut turn = Turn::new(obs, now);
+    let revisions = Stored::of(obs);
+    let mut turn = Turn::new(World::new(obs, &revisions), now);
     turn.take_commands();
     let mv = commands::obey(&mut turn).unwrap_or_else(|| phase::step(&mut turn));
     turn.finish(mv)
@@ -66,16 +67,17 @@ pub(crate) struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    fn new(obs: &'a Observation, now: Timestamp) -> Self {
-        let spec = &obs.release.spec;
+    fn new(world: World<'a>, now: Timestamp) -> Self {
+        let release = world.release();
+        let spec = &release.spec;
         Self {
-            world: World { obs },
+            world,
             // The API server stores microseconds.
             now: Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now),
             spec,
             wanted: revision_of(spec),
             invalid: invalid(spec),
-            next: obs.release.status.clone().unwrap_or_default(),
+            next: release.status.clone().unwrap_or_default(),
             why: Why::default(),
             asked: Asked::default(),
             notices: Vec::new(),
@@ -107,7 +109,7 @@ impl<'a> Turn<'a> {
         let stored = moved_on
             .then(|| self.world.stored(&role.revision))
             .flatten();
-        stored.map_or_else(|| Plan::of(self.spec), |stored| stored.plan)
+        stored.map_or_else(|| Plan::of(self.spec), |stored| stored.plan.clone())
     }
 
     pub(crate) fn tell(&mut self, news: News, note: String) {
@@ -186,7 +188,7 @@ impl<'a> Turn<'a> {
             if let Some(role) = role
                 && let Some(stored) = self.world.stored(&role.revision)
             {
-                role.services = self.world.counts(role, &stored);
+                role.services = self.world.counts(role, stored);
             }
         }
         if let Some(journal) = &mut self.next.switch {

@@ -7,7 +7,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use serde::Deserialize;
 
 use crate::observation::Observation;
-use crate::revision::{StoredRevision, is_short_of};
+use crate::revision::{StoredRevision, StoredService, is_short_of};
 
 /// Label that the EndpointSlice controller puts on a slice: the Service it belongs to.
 const SLICE_OF: &str = "kubernetes.io/service-name";
@@ -17,6 +17,24 @@ const SLICE_OF: &str = "kubernetes.io/service-name";
 pub struct World<'a> {
     /// What was observed.
     pub obs: &'a Observation,
+    revisions: &'a Stored,
+}
+
+/// The stored revisions of an observation by the names of their objects, read once a decision: they are the
+/// largest documents in it, and almost every question needs one.
+pub struct Stored(BTreeMap<String, StoredRevision>);
+
+impl Stored {
+    /// Those of this release that can be read.
+    #[must_use]
+    pub fn of(obs: &Observation) -> Self {
+        let ours = obs.revisions.iter().filter(|r| is_of(&obs.release, *r));
+        let read = ours.filter_map(|object| {
+            let stored = StoredRevision::deserialize(&object.data.as_ref()?.0);
+            Some((object.name_any(), stored.ok()?))
+        });
+        Self(read.collect())
+    }
 }
 
 /// Where a live Service points.
@@ -29,6 +47,12 @@ pub struct Pointing {
 }
 
 impl<'a> World<'a> {
+    /// What was observed, with its stored revisions.
+    #[must_use]
+    pub const fn new(obs: &'a Observation, revisions: &'a Stored) -> Self {
+        Self { obs, revisions }
+    }
+
     /// The release.
     #[must_use]
     pub const fn release(&self) -> &'a ExchangeRelease {
@@ -43,11 +67,7 @@ impl<'a> World<'a> {
 
     /// Whether an object belongs to this release, and not to a deleted namesake.
     pub(crate) fn is_ours(&self, object: &impl ResourceExt) -> bool {
-        let uid = self.release().uid();
-        object
-            .owner_references()
-            .iter()
-            .any(|o| o.controller == Some(true) && Some(&o.uid) == uid.as_ref())
+        is_of(self.release(), object)
     }
 
     /// The live Service of a service.
@@ -112,14 +132,16 @@ impl<'a> World<'a> {
 
     /// The stored revision, if it stands in the cluster.
     #[must_use]
-    pub fn stored(&self, revision: &str) -> Option<StoredRevision> {
+    pub fn stored(&self, revision: &str) -> Option<&'a StoredRevision> {
         let name = names::stored_revision(&self.name(), revision);
-        let object = self
-            .obs
-            .revisions
-            .iter()
-            .find(|r| r.name_any() == name && self.is_ours(*r))?;
-        StoredRevision::deserialize(&object.data.as_ref()?.0).ok()
+        self.revisions.0.get(&name)
+    }
+
+    /// The services of a stored revision; none, if it does not stand in the cluster.
+    #[must_use]
+    pub fn services(&self, revision: &str) -> &'a [StoredService] {
+        self.stored(revision)
+            .map_or(&[], |stored| stored.services.as_slice())
     }
 
     /// Pods of one service in one colour and revision that are not being deleted.
@@ -145,7 +167,7 @@ impl<'a> World<'a> {
     /// Ready and desired pods of every service of a colour.
     #[must_use]
     pub fn counts(&self, role: &ColourStatus, stored: &StoredRevision) -> Vec<ServiceStatus> {
-        let count = |service: &crate::StoredService| ServiceStatus {
+        let count = |service: &StoredService| ServiceStatus {
             name: service.name.clone(),
             ready: i32::try_from(self.ready(&service.name, role).len()).unwrap_or(i32::MAX),
             desired: self.desired(service),
@@ -155,7 +177,7 @@ impl<'a> World<'a> {
 
     /// Pods that a service should have: as the spec says; where it no longer names the service, as stored.
     #[must_use]
-    pub fn desired(&self, service: &crate::StoredService) -> i32 {
+    pub fn desired(&self, service: &StoredService) -> i32 {
         let spec = self
             .release()
             .spec
@@ -214,7 +236,7 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn serves(&self, role: &ColourStatus, threshold: fn(i32) -> i32) -> bool {
         self.stored(&role.revision).is_some_and(|stored| {
-            self.counts(role, &stored)
+            self.counts(role, stored)
                 .iter()
                 .all(|s| s.ready >= threshold(s.desired))
         })
@@ -238,6 +260,14 @@ pub(crate) fn half_of(desired: i32) -> i32 {
 pub(crate) struct Endpoints {
     pub(crate) ready: BTreeSet<String>,
     pub(crate) all: BTreeSet<String>,
+}
+
+fn is_of(release: &ExchangeRelease, object: &impl ResourceExt) -> bool {
+    let uid = release.metadata.uid.as_ref();
+    object
+        .owner_references()
+        .iter()
+        .any(|o| o.controller == Some(true) && Some(&o.uid) == uid)
 }
 
 pub(crate) fn label<'o>(object: &'o impl ResourceExt, key: &str) -> Option<&'o str> {

@@ -1,5 +1,7 @@
 //! The operator, installed as people install it.
 
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::{Context, Result};
 use k8s_openapi::api::coordination::v1::Lease;
 
@@ -12,12 +14,16 @@ use crate::stage::Stage;
 const INSTALL: &str = "changeover";
 const DEFINITION: &str = "exchangereleases.changeover.dev";
 
+/// One install at a time: each looks who owns the CustomResourceDefinition, and then may take it over.
+static INSTALLING: Mutex<()> = Mutex::new(());
+
 impl Stage<'_> {
     /// `helm install` of `charts/changeover`, watching this namespace; returns once its pods are ready.
     ///
     /// # Errors
     /// If Helm reports a failure.
     pub fn install_operator(&self) -> Result<()> {
+        let _turn = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
         let chart = root().join("charts/changeover").display().to_string();
         adopt_definition(self.lab(), self.namespace())?;
         let arguments = ["install", INSTALL, chart.as_str(), "--namespace"];

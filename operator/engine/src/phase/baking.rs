@@ -95,7 +95,7 @@ fn describe(turn: &mut Turn<'_>, live: &ColourStatus, over: Timestamp) {
     let watched = format!("{version} is live on {colour} and watched until {over:.0}");
     let stored = turn.world.stored(&live.revision);
     let trouble = stored
-        .map(|s| explain::unready(turn.world, live, &s))
+        .map(|s| explain::unready(turn.world, live, s))
         .unwrap_or_default();
     if trouble.is_empty() {
         turn.say(None, watched);
@@ -106,11 +106,7 @@ fn describe(turn: &mut Turn<'_>, live: &ColourStatus, over: Timestamp) {
 
 /// Restarts of the new colour's containers up to now: only later ones count.
 pub(super) fn begin(turn: &mut Turn<'_>, live: &ColourStatus) {
-    let services = turn
-        .world
-        .stored(&live.revision)
-        .map(|s| s.services)
-        .unwrap_or_default();
+    let services = turn.world.services(&live.revision);
     let pods = services.iter().flat_map(|s| turn.world.pods(&s.name, live));
     let restarts: BTreeMap<String, i32> = pods
         .filter_map(|pod| Some((pod.uid()?, restarts_of(pod))))
@@ -158,7 +154,7 @@ fn restarted(turn: &Turn<'_>, live: &ColourStatus) -> Option<String> {
 /// Since when a service has too few ready pods, if one has.
 fn degraded_since(turn: &Turn<'_>, live: &ColourStatus) -> Option<Timestamp> {
     let stored = turn.world.stored(&live.revision)?;
-    let counts = turn.world.counts(live, &stored);
+    let counts = turn.world.counts(live, stored);
     let is_degraded = counts
         .iter()
         .any(|c| c.ready == 0 || c.ready < c.desired - 1);

@@ -172,7 +172,7 @@ fn describe(turn: &mut Turn<'_>) {
         return;
     };
     let stored = turn.world.stored(&live.revision);
-    let trouble = stored.map(|s| explain::unready(turn.world, &live, &s)).unwrap_or_else(|| {
+    let trouble = stored.map(|s| explain::unready(turn.world, &live, s)).unwrap_or_else(|| {
         format!("stored revision {} is gone and the spec names another: apply the live version again", live.revision)
     });
     let mut message = format!("{} is live on {}", live.version, live.colour);

@@ -118,7 +118,7 @@ fn is_split(turn: &Turn<'_>, live: &ColourStatus, other: &ColourStatus) -> bool 
 fn share(turn: &Turn<'_>, role: &ColourStatus) -> i32 {
     let stored = turn.world.stored(&role.revision);
     let counts = stored
-        .map(|s| turn.world.counts(role, &s))
+        .map(|s| turn.world.counts(role, s))
         .unwrap_or_default();
     let shares = counts.iter().map(|c| c.ready * 1000 / c.desired.max(1));
     shares.min().unwrap_or(0)

@@ -20,7 +20,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     if !turn.world.serves(&candidate, half_of) {
         let stored = turn.world.stored(&candidate.revision);
         let trouble = stored
-            .map(|s| explain::unready(turn.world, &candidate, &s))
+            .map(|s| explain::unready(turn.world, &candidate, s))
             .unwrap_or_default();
         return super::go_back(
             turn,

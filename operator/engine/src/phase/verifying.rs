@@ -155,7 +155,7 @@ pub(super) fn open(turn: &mut Turn<'_>, candidate: &ColourStatus) -> Move {
 pub(super) fn trouble(turn: &Turn<'_>, candidate: &ColourStatus) -> String {
     let stored = turn.world.stored(&candidate.revision);
     let trouble = stored
-        .map(|s| explain::unready(turn.world, candidate, &s))
+        .map(|s| explain::unready(turn.world, candidate, s))
         .unwrap_or_default();
     if trouble.is_empty() {
         trouble

@@ -8,22 +8,29 @@ use changeover_e2e::{Lab, Load, SERVICES, Spec, Stage, flaws};
 use changeover_figures::Figures;
 use changeover_traffic::Report;
 use k8s_openapi::api::core::v1::Service;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Longest time that a release may take on a busy machine.
 pub const RELEASE: Duration = Duration::from_secs(120);
 
 static LAB: OnceLock<Lab> = OnceLock::new();
-static TURN: Mutex<()> = Mutex::const_new(());
+static TURN: RwLock<()> = RwLock::const_new(());
 
-/// The cluster, for one test at a time: traffic needs the processors, and some tests stop parts of the cluster.
-pub async fn lab() -> (&'static Lab, MutexGuard<'static, ()>) {
-    let turn = TURN.lock().await;
-    let lab = LAB.get_or_init(|| {
+/// The cluster, shared with the test beside: each has a namespace of its own.
+pub async fn lab() -> (&'static Lab, RwLockReadGuard<'static, ()>) {
+    (cluster(), TURN.read().await)
+}
+
+/// The cluster for one test alone, which stops a part of it.
+pub async fn lab_alone() -> (&'static Lab, RwLockWriteGuard<'static, ()>) {
+    (cluster(), TURN.write().await)
+}
+
+fn cluster() -> &'static Lab {
+    LAB.get_or_init(|| {
         let name = std::env::var("CHANGEOVER_CLUSTER");
         Lab::up(name.as_deref().unwrap_or("changeover-test")).unwrap()
-    });
-    (lab, turn)
+    })
 }
 
 /// A stage on which 1.0.0 is live.

@@ -1,4 +1,4 @@
-//! The cluster tier: Changeover as its users see it, in a real Kubernetes. One test at a time, each in a namespace of its own.
+//! The cluster tier: Changeover as its users see it, in a real Kubernetes. Each test has a namespace of its own; two run side by side.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
