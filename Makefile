@@ -9,6 +9,8 @@ CRD := charts/changeover/files/exchangerelease.yaml
 # Where tests leave what they did in figures.
 export CHANGEOVER_FIGURES := $(CURDIR)/target/figures
 NAME ?= changeover
+# In it cargo would find a jobserver that make has closed to it, and say so each time.
+unexport MAKEFLAGS
 # These have tiers of their own. Every cargo call names the whole workspace: a part of
 # it would ask for other features of shared dependencies, and build them once more.
 TIERS := changeover-apiserver-tests changeover-e2e changeover-engine
@@ -35,8 +37,8 @@ test: ## Run every tier, and print what they did in figures
 	rm -rf $(CHANGEOVER_FIGURES)
 	@# Units and the api-server tier mostly wait. The others need the processors, and clients that account for
 	@# every request need them most.
-	$(MAKE) --jobs=2 --output-sync=line test-units test-apiserver
-	$(MAKE) test-engine test-cluster
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-units test-apiserver
+	$(MAKE) --no-print-directory test-engine test-cluster
 	@echo; cat $(CHANGEOVER_FIGURES)/*
 
 .PHONY: test-units
