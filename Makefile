@@ -37,7 +37,7 @@ test: ## Run every tier, and print what they did in figures
 	rm -rf $(CHANGEOVER_FIGURES)
 	@# Units and the api-server tier mostly wait. The others need the processors, and clients that account for
 	@# every request need them most.
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-units test-apiserver
+	$(MAKE) --no-print-directory --jobs=2 test-units test-apiserver
 	$(MAKE) --no-print-directory test-engine test-cluster
 	@echo; cat $(CHANGEOVER_FIGURES)/*
 

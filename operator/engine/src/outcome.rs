@@ -60,6 +60,12 @@ impl Turn<'_> {
         }
     }
 
+    /// What was verified and approved belongs to a candidate that is no longer one.
+    pub(crate) fn void_verdict(&mut self) {
+        self.next.verdict = None;
+        self.next.approval = None;
+    }
+
     /// The candidate is refused before any client saw it. The live colour is untouched.
     pub(crate) fn reject(&mut self, reason: Reason, message: &str) -> Move {
         self.blame(reason, message);
@@ -70,8 +76,7 @@ impl Turn<'_> {
                 format!("{} rejected: {message}", candidate.version),
             );
         }
-        self.next.verdict = None;
-        self.next.approval = None;
+        self.void_verdict();
         self.enter(Phase::Rejected);
         Move::Changed
     }

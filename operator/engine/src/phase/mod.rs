@@ -64,8 +64,7 @@ fn start(turn: &mut Turn<'_>) -> Move {
     );
     turn.next.candidate = Some(candidate);
     turn.next.warm_until = None;
-    turn.next.verdict = None;
-    turn.next.approval = None;
+    turn.void_verdict();
     turn.next.bake = None;
     turn.next.rejected = None;
     turn.say(None, note.clone());
@@ -103,8 +102,7 @@ fn superseded(turn: &mut Turn<'_>) -> Option<Move> {
         format!("{} is given up for a newer spec", candidate.version),
     );
     turn.next.candidate = None;
-    turn.next.verdict = None;
-    turn.next.approval = None;
+    turn.void_verdict();
     let live_again = turn
         .next
         .live

@@ -132,8 +132,7 @@ fn done(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
             drain::begin(turn, &candidate, journal.epoch);
         }
     }
-    turn.next.verdict = None;
-    turn.next.approval = None;
+    turn.void_verdict();
     turn.tell(News::RolledBack, format!("{} is live again", live.version));
     // A status that was rebuilt blames no revision: there is nothing to refuse.
     turn.enter(if turn.next.rejected.is_some() {
