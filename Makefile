@@ -10,7 +10,7 @@ CRD := charts/changeover/files/exchangerelease.yaml
 export CHANGEOVER_FIGURES := $(CURDIR)/target/figures
 NAME ?= changeover
 # In it cargo would find a jobserver that make has closed to it, and say so each time.
-unexport MAKEFLAGS
+unexport MAKEFLAGS MFLAGS
 # These have tiers of their own. Every cargo call names the whole workspace: a part of
 # it would ask for other features of shared dependencies, and build them once more.
 TIERS := changeover-apiserver-tests changeover-e2e changeover-engine
