@@ -1,37 +1,38 @@
-//! Carries out requests, each as the engine wrote it.
+//! Carries out requests, each as the engine wrote it. What the API server answers is known from then on.
 
 use changeover_crds::{ExchangeRelease, ExchangeReleaseStatus, names};
 use changeover_engine::{Child, Failure, Kind, Request, Target};
 use jiff::Timestamp;
-use kube::api::{
-    ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams,
-    Preconditions,
-};
-use kube::{Api, Client, ResourceExt};
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::cache::Written;
+use crate::cache::Kept;
 use crate::client::{CallError, bounded};
-use crate::context::Context;
+use crate::context::{Context, Scope};
 
 /// What a batch came to.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// At least one object changed.
     pub progress: bool,
-    /// What was refused, conflicts left out: they are answered by looking again.
+    /// At least one request rested on a state that is over.
+    pub is_stale: bool,
+    /// What else was refused.
     pub failures: Vec<Failure>,
-    /// What the watches are to show before the cache can be used again.
-    pub written: Vec<Written>,
     /// When each live Service answered, by service name.
     pub flipped: Vec<(String, i64, Timestamp)>,
 }
 
 /// Sends a batch, all at once.
-pub async fn carry_out(ctx: &Context, namespace: &str, requests: &[Request]) -> Outcome {
-    let answers = futures::future::join_all(requests.iter().map(|request| async move {
-        ctx.metrics.request(request.verb(), request.kind().as_str());
-        let answer = send(&ctx.client, namespace, request).await;
+pub async fn carry_out(scope: Scope<'_>, requests: &[Request]) -> Outcome {
+    let metrics = &scope.ctx.metrics;
+    let answers = futures::future::join_all(requests.iter().map(async |request| {
+        metrics.request(request.verb(), request.kind().as_str());
+        let answer = To(scope).send(request).await;
         (request, answer, Timestamp::now())
     }))
     .await;
@@ -39,10 +40,8 @@ pub async fn carry_out(ctx: &Context, namespace: &str, requests: &[Request]) -> 
     for (request, answer, at) in answers {
         let (verb, kind, name) = (request.verb(), request.kind().as_str(), request.name());
         match answer {
-            Ok(written) => {
-                let changed = written.is_some();
+            Ok(changed) => {
                 tracing::info!(verb, kind, name, changed, "carried out");
-                outcome.written.extend(written);
                 outcome.progress |= changed;
                 outcome.flipped.extend(
                     request
@@ -52,9 +51,10 @@ pub async fn carry_out(ctx: &Context, namespace: &str, requests: &[Request]) -> 
             }
             Err(error) => {
                 tracing::warn!(verb, kind, name, %error, "refused");
-                ctx.metrics.refused(verb, error.reason());
-                let is_stale = matches!(error.code(), 404 | 409) && verb != "create";
-                if !is_stale {
+                metrics.refused(verb, error.reason());
+                if matches!(error.code(), 404 | 409) && verb != "create" {
+                    outcome.is_stale = true;
+                } else {
                     outcome.failures.push(Failure {
                         request: format!("{verb} {kind} {name}"),
                         name: name.to_owned(),
@@ -64,19 +64,18 @@ pub async fn carry_out(ctx: &Context, namespace: &str, requests: &[Request]) -> 
                         last: at,
                     });
                 }
-                outcome.progress |= is_stale;
             }
         }
     }
     outcome
 }
 
-/// Replaces the status if the release still is as it was observed.
+/// Replaces the status if the release still is as it was observed; the release as it is then.
 pub async fn write_status(
     ctx: &Context,
     release: &ExchangeRelease,
     status: &ExchangeReleaseStatus,
-) -> Result<(), CallError> {
+) -> Result<ExchangeRelease, CallError> {
     let api: Api<ExchangeRelease> =
         Api::namespaced(ctx.client.clone(), &release.namespace().unwrap_or_default());
     let patch = json!([
@@ -87,91 +86,92 @@ pub async fn write_status(
     let patch: json_patch::Patch =
         serde_json::from_value(patch).map_err(kube::Error::SerdeError)?;
     ctx.metrics.request("status", "ExchangeRelease");
-    bounded(api.patch_status(&release.name_any(), &params(), &Patch::Json::<()>(patch))).await?;
-    Ok(())
+    bounded(api.patch_status(&release.name_any(), &params(), &Patch::Json::<()>(patch))).await
 }
 
-/// Sends one request; what was written, if the object changed.
-async fn send(
-    client: &Client,
-    namespace: &str,
-    request: &Request,
-) -> Result<Option<Written>, CallError> {
-    let api = api(client, namespace, request.kind());
-    match request {
-        Request::Create(child) => {
-            let params = PostParams {
-                field_manager: params().field_manager,
-                ..PostParams::default()
-            };
-            let made = bounded(api.create(&params, &object(child)?)).await?;
-            Ok(Some(written(child.kind, &made)))
+/// Where requests go, and what learns of the answers.
+struct To<'a>(Scope<'a>);
+
+impl To<'_> {
+    /// Sends one request; whether the object changed.
+    async fn send(&self, request: &Request) -> Result<bool, CallError> {
+        match request.kind() {
+            Kind::ControllerRevision => self.send_as::<ControllerRevision>(request).await,
+            Kind::ConfigMap => self.send_as::<ConfigMap>(request).await,
+            Kind::Service => self.send_as::<Service>(request).await,
+            Kind::Deployment => self.send_as::<Deployment>(request).await,
+            Kind::PodDisruptionBudget => self.send_as::<PodDisruptionBudget>(request).await,
         }
-        Request::Apply { target, child } => {
-            let mut manifest = child.manifest.clone();
-            if let Some(Value::Object(metadata)) = manifest.pointer_mut("/metadata") {
-                metadata.extend(pinned(target));
+    }
+
+    async fn send_as<K: Kept>(&self, request: &Request) -> Result<bool, CallError> {
+        match request {
+            Request::Create(child) => self.create::<K>(child).await,
+            Request::Apply { target, child } => {
+                let mut manifest = child.manifest.clone();
+                if let Some(Value::Object(metadata)) = manifest.pointer_mut("/metadata") {
+                    metadata.extend(pinned(target));
+                }
+                let params = PatchParams::apply(names::MANAGER).force();
+                let patch = Patch::Apply(manifest);
+                self.patch::<K>(target, &params, &patch).await
             }
-            let params = PatchParams::apply(names::MANAGER).force();
-            patch(&api, target, &params, &Patch::Apply(manifest)).await
-        }
-        Request::Stamp { target, epoch } => {
-            let mut metadata = pinned(target);
-            metadata.insert(
-                "annotations".to_owned(),
-                json!({names::EPOCH: epoch.to_string()}),
-            );
-            patch(
-                &api,
-                target,
-                &params(),
-                &Patch::Merge(json!({"metadata": metadata})),
-            )
-            .await
-        }
-        Request::Flip {
-            target,
-            patch: body,
-            ..
-        } => patch(&api, target, &params(), &Patch::Merge(body.clone())).await,
-        Request::Delete(target) => {
-            let preconditions = Preconditions {
-                uid: Some(target.uid.clone()),
-                resource_version: Some(target.resource_version.clone()),
-            };
-            bounded(api.delete(
-                &target.name,
-                &DeleteParams::background().preconditions(preconditions),
-            ))
-            .await?;
-            Ok(Some(Written {
-                kind: target.kind,
-                name: target.name.clone(),
-                uid: target.uid.clone(),
-                version: None,
-            }))
+            Request::Stamp { target, epoch } => {
+                let mut metadata = pinned(target);
+                let annotations = json!({names::EPOCH: epoch.to_string()});
+                metadata.insert("annotations".to_owned(), annotations);
+                let patch = Patch::Merge(json!({"metadata": metadata}));
+                self.patch::<K>(target, &params(), &patch).await
+            }
+            Request::Flip { target, patch, .. } => {
+                let patch = Patch::Merge(patch.clone());
+                self.patch::<K>(target, &params(), &patch).await
+            }
+            Request::Delete(target) => self.delete::<K>(target).await,
         }
     }
-}
 
-fn written(kind: Kind, answer: &DynamicObject) -> Written {
-    Written {
-        kind,
-        name: answer.name_any(),
-        uid: answer.uid().unwrap_or_default(),
-        version: answer.resource_version(),
+    /// The manifest goes out as it is, not as our types understand it.
+    async fn create<K: Kept>(&self, child: &Child) -> Result<bool, CallError> {
+        let params = PostParams {
+            field_manager: params().field_manager,
+            ..PostParams::default()
+        };
+        let manifest = serde_json::to_vec(&child.manifest).map_err(kube::Error::SerdeError)?;
+        let request = kube::core::Request::new(K::url_path(&(), Some(self.0.namespace())));
+        let request = request.create(&params, manifest);
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        let made = bounded(self.0.ctx.client.request::<K>(request)).await?;
+        K::shelf(self.0.cache).learn(made);
+        Ok(true)
     }
-}
 
-async fn patch(
-    api: &Api<DynamicObject>,
-    target: &Target,
-    params: &PatchParams,
-    patch: &Patch<Value>,
-) -> Result<Option<Written>, CallError> {
-    let answer = bounded(api.patch(&target.name, params, patch)).await?;
-    let written = written(target.kind, &answer);
-    Ok(Some(written).filter(|w| w.version.as_ref() != Some(&target.resource_version)))
+    async fn patch<K: Kept>(
+        &self,
+        target: &Target,
+        params: &PatchParams,
+        patch: &Patch<Value>,
+    ) -> Result<bool, CallError> {
+        let patched = bounded(self.api::<K>().patch(&target.name, params, patch)).await?;
+        let changed = patched.resource_version().as_ref() != Some(&target.resource_version);
+        K::shelf(self.0.cache).learn(patched);
+        Ok(changed)
+    }
+
+    async fn delete<K: Kept>(&self, target: &Target) -> Result<bool, CallError> {
+        let preconditions = Preconditions {
+            uid: Some(target.uid.clone()),
+            resource_version: Some(target.resource_version.clone()),
+        };
+        let params = DeleteParams::background().preconditions(preconditions);
+        bounded(self.api::<K>().delete(&target.name, &params)).await?;
+        K::shelf(self.0.cache).remove(self.0.of, target);
+        Ok(true)
+    }
+
+    fn api<K: Kept>(&self) -> Api<K> {
+        Api::namespaced(self.0.ctx.client.clone(), self.0.namespace())
+    }
 }
 
 fn params() -> PatchParams {
@@ -183,26 +183,11 @@ fn params() -> PatchParams {
 
 /// Identity and state: the API server answers 409 if either is another.
 fn pinned(target: &Target) -> serde_json::Map<String, Value> {
+    let [uid, version] = [&target.uid, &target.resource_version].map(|text| text.clone().into());
     [
-        ("uid".to_owned(), target.uid.clone().into()),
-        (
-            "resourceVersion".to_owned(),
-            target.resource_version.clone().into(),
-        ),
+        ("uid".to_owned(), uid),
+        ("resourceVersion".to_owned(), version),
     ]
     .into_iter()
     .collect()
-}
-
-fn object(child: &Child) -> Result<DynamicObject, CallError> {
-    Ok(serde_json::from_value(child.manifest.clone()).map_err(kube::Error::SerdeError)?)
-}
-
-fn api(client: &Client, namespace: &str, kind: Kind) -> Api<DynamicObject> {
-    let (group, version) = kind
-        .api_version()
-        .split_once('/')
-        .unwrap_or(("", kind.api_version()));
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind.as_str()));
-    Api::namespaced_with(client.clone(), namespace, &resource)
 }

@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
 use kube::Client;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::ask::Http;
-use crate::cache::Caches;
+use crate::cache::{Cache, Caches};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
+use crate::shelf::Release;
 use crate::wake::Wakers;
 
 /// What every reconcile shares.
@@ -21,6 +22,23 @@ pub struct Context {
     pub instance: String,
     /// Whether an admission policy checks who approves.
     pub approvers_verified: bool,
+    /// Turns of those who work on a release, in the order in which they came. The queue of releases itself
+    /// serves who came last: under load, others would starve.
+    pub turns: Semaphore,
     /// Whether this replica still leads.
     pub leading: watch::Receiver<bool>,
+}
+
+/// One release, and all that is needed to look at it and to change it.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    pub ctx: &'a Context,
+    pub cache: &'a Cache,
+    pub of: &'a Release,
+}
+
+impl<'a> Scope<'a> {
+    pub fn namespace(&self) -> &'a str {
+        self.of.namespace.as_deref().unwrap_or_default()
+    }
 }

@@ -6,12 +6,13 @@ mod cache;
 mod client;
 mod context;
 mod leader;
+mod look;
 mod memory;
 mod metrics;
-mod observe;
 mod reconcile;
 mod run;
 mod settings;
+mod shelf;
 mod tell;
 mod wake;
 mod web;
@@ -22,7 +23,12 @@ use clap::Parser;
 
 use crate::settings::Settings;
 
-#[tokio::main]
+/// Everything that is read is decoded into many small pieces, with which the allocator of musl is slow. Most
+/// others keep more memory at rest than this operator takes.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let settings = Settings::parse();
     settings.start_logging();

@@ -4,8 +4,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use changeover_crds::ExchangeRelease;
-use changeover_engine::{Decision, Failure, Observation, Request, Step, decide};
+use changeover_crds::ExchangeReleaseStatus;
+use changeover_engine::{Decision, Failure, Notice, Observation, Request, Step, decide};
 use futures::FutureExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -15,9 +15,9 @@ use thiserror::Error;
 use crate::act;
 use crate::ask;
 use crate::client::CallError;
-use crate::context::Context;
-use crate::memory::{BEHIND, Cached};
-use crate::observe;
+use crate::context::{Context, Scope};
+use crate::look::Look;
+use crate::shelf::{Release, Watched};
 use crate::tell;
 
 /// Steps in one go; a release takes about twenty, so more means something undoes our work.
@@ -40,8 +40,11 @@ pub enum Error {
     Panic(String),
 }
 
-/// Drives one release until it has to wait. A panic inside must not end the stream of all releases.
-pub async fn reconcile(release: Arc<ExchangeRelease>, ctx: Arc<Context>) -> Result<Action, Error> {
+/// Drives one release until it has to wait, when its turn has come. A panic inside must not end the stream of all releases.
+pub async fn reconcile(release: Arc<Watched>, ctx: Arc<Context>) -> Result<Action, Error> {
+    let Ok(_turn) = ctx.turns.acquire().await else {
+        return Ok(Action::await_change());
+    };
     let started = Instant::now();
     let name = release.name_any();
     let driven = AssertUnwindSafe(drive(&release, &ctx)).catch_unwind().await;
@@ -50,56 +53,47 @@ pub async fn reconcile(release: Arc<ExchangeRelease>, ctx: Arc<Context>) -> Resu
 }
 
 /// What to do about an error: wait a little.
-pub fn on_error(release: Arc<ExchangeRelease>, error: &Error, _: Arc<Context>) -> Action {
+pub fn on_error(release: Arc<Watched>, error: &Error, _: Arc<Context>) -> Action {
     let (name, namespace) = (release.name_any(), release.namespace());
     tracing::warn!(name, namespace, %error, "reconcile ended early; tried again in {PAUSE:?}");
     Action::requeue(PAUSE)
 }
 
-async fn drive(release: &ExchangeRelease, ctx: &Arc<Context>) -> Result<Action, Error> {
-    let (namespace, name) = (release.namespace().unwrap_or_default(), release.name_any());
+async fn drive(release: &Watched, ctx: &Arc<Context>) -> Result<Action, Error> {
+    let of = Release::from_obj(release);
+    let namespace = release.namespace().unwrap_or_default();
+    let Some(cache) = ctx.caches.of(&namespace) else {
+        return Ok(Action::await_change());
+    };
+    let scope = Scope {
+        ctx,
+        cache,
+        of: &of,
+    };
     let uid = release.uid().unwrap_or_default();
-    let mut view = View::Cached;
+    let mut look = Look::new(scope);
     for _ in 0..STEPS {
         if !*ctx.leading.borrow() {
             return Ok(Action::await_change());
         }
-        let mut seen = match look(ctx, release, &mut view).await? {
-            Looked::Seen(seen) => *seen,
-            // The watch that shows our write is a reason to look.
-            Looked::Behind => return Ok(Action::requeue(BEHIND)),
-            Looked::Gone => {
-                ctx.memory.forget(&uid);
-                return Ok(Action::await_change());
-            }
+        let Some(mut seen) = look.see().await? else {
+            ctx.memory.forget(&uid);
+            return Ok(Action::await_change());
         };
         if seen.release.metadata.deletion_timestamp.is_some() {
             ctx.memory.hush(Some(&uid));
         }
         let now = Timestamp::now();
         let decision = ask_and_decide(ctx, &mut seen, now);
-        if decision.needs_live && view == View::Cached {
-            view = View::Live;
+        if decision.needs_live && !look.is_live() {
+            look.again();
             continue;
         }
         let pause = match &decision.step {
             Step::Status(status) => {
-                let written = act::write_status(ctx, &seen.release, status).await;
-                if let Err(error) = written {
-                    // A conflict: someone changed the release. Look again.
-                    ctx.metrics.refused("status", error.reason());
-                    if !matches!(error.code(), 409 | 422) {
-                        return Err(error.into());
-                    }
-                    Some(Duration::from_millis(100))
-                } else {
-                    ctx.memory.note(&uid, |notes| notes.phase = status.phase);
-                    tell::figures(ctx, seen.release.status.as_ref(), status);
-                    tell::events(ctx, &seen.release, &decision.notices);
-                    None
-                }
+                write_status(scope, &mut look, &seen, status, &decision.notices).await?
             }
-            Step::Requests(requests) => carry_out(ctx, &seen, requests).await,
+            Step::Requests(requests) => carry_out(scope, &mut look, &seen, requests).await,
             Step::Ask(_) => Some(PAUSE),
             Step::Wait(until) => Some(until.map_or(RESYNC, |at| remaining(now, at))),
         };
@@ -107,6 +101,7 @@ async fn drive(release: &ExchangeRelease, ctx: &Arc<Context>) -> Result<Action, 
             return Ok(Action::requeue(pause.min(RESYNC)));
         }
     }
+    let name = release.name_any();
     tracing::warn!(name, namespace, "{STEPS} steps without coming to rest");
     Ok(Action::requeue(PAUSE))
 }
@@ -123,50 +118,55 @@ fn ask_and_decide(ctx: &Arc<Context>, seen: &mut Observation, now: Timestamp) ->
     }
 }
 
-/// Where the children are read. Once live, a pass stays so: what follows mostly needs it as well.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum View {
-    Cached,
-    Live,
-}
-
-enum Looked {
-    Seen(Box<Observation>),
-    /// The cache does not show our own last write yet.
-    Behind,
-    Gone,
-}
-
-async fn look(ctx: &Context, release: &ExchangeRelease, view: &mut View) -> Result<Looked, Error> {
-    let (namespace, name) = (release.namespace().unwrap_or_default(), release.name_any());
-    let uid = release.uid().unwrap_or_default();
-    let cache = ctx.caches.of(&namespace).filter(|_| *view == View::Cached);
-    let usable = cache.map(|c| (c, ctx.memory.cached(&uid, |w| c.shows(&namespace, w))));
-    let children = match usable {
-        Some((_, Cached::Behind)) => return Ok(Looked::Behind),
-        Some((cache, Cached::Usable)) => cache.children(&namespace, &name),
-        _ => None,
-    };
-    let seen = match children {
-        Some(children) => observe::cached(ctx, &namespace, &name, children).await?,
-        None => {
-            *view = View::Live;
-            observe::live(ctx, &namespace, &name).await?
+/// Writes the status, and tells what it makes true; the pause if the pass cannot go on.
+async fn write_status(
+    scope: Scope<'_>,
+    look: &mut Look<'_>,
+    seen: &Observation,
+    status: &ExchangeReleaseStatus,
+    notices: &[Notice],
+) -> Result<Option<Duration>, Error> {
+    let (ctx, old) = (scope.ctx, &seen.release);
+    match act::write_status(ctx, old, status).await {
+        Ok(release) => {
+            let uid = old.uid().unwrap_or_default();
+            ctx.memory.note(&uid, |notes| {
+                notes.phase = status.phase;
+                notes.written = release.resource_version();
+            });
+            look.wrote(release);
+            tell::figures(ctx, old.status.as_ref(), status);
+            tell::events(ctx, old, notices);
+            Ok(None)
         }
-    };
-    Ok(seen.map_or(Looked::Gone, |seen| Looked::Seen(Box::new(seen))))
+        Err(error) => {
+            ctx.metrics.refused("status", error.reason());
+            // A conflict: someone changed the release. Look again.
+            let is_stale = matches!(error.code(), 409 | 422);
+            is_stale.then_some(Some(SHORT_PAUSE)).ok_or(error.into())
+        }
+    }
 }
 
-async fn carry_out(ctx: &Context, seen: &Observation, requests: &[Request]) -> Option<Duration> {
-    let namespace = seen.release.namespace().unwrap_or_default();
-    let outcome = act::carry_out(ctx, &namespace, requests).await;
+async fn carry_out(
+    scope: Scope<'_>,
+    look: &mut Look<'_>,
+    seen: &Observation,
+    requests: &[Request],
+) -> Option<Duration> {
+    let outcome = act::carry_out(scope, requests).await;
+    if outcome.is_stale {
+        look.again();
+    }
     let refused = outcome.failures.into_iter();
     let failures: Vec<Failure> = refused.map(|f| f.after(&seen.failures)).collect();
-    let pause = pause_after(&failures).or((!outcome.progress).then_some(PAUSE));
-    ctx.memory
+    let went_on = outcome.progress || outcome.is_stale;
+    let pause = pause_after(&failures).or((!went_on).then_some(PAUSE));
+    scope
+        .ctx
+        .memory
         .note(&seen.release.uid().unwrap_or_default(), |notes| {
             notes.failures = failures;
-            notes.wrote(outcome.written);
             for (service, epoch, at) in outcome.flipped {
                 notes.flipped(service, epoch, at);
             }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use changeover_crds::ExchangeRelease;
-use futures::{Stream, StreamExt};
-use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{Controller, controller, watcher};
-use kube::{Api, Client};
+use futures::future::ready;
+use futures::{Stream, StreamExt, TryStreamExt};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::{Controller, WatchStreamExt, controller, reflector, watcher};
+use kube::{Api, Client, ResourceExt};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::ask::Http;
@@ -22,11 +22,14 @@ use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::reconcile::{on_error, reconcile};
 use crate::settings::Settings;
+use crate::shelf::{Release, Watched};
 use crate::wake::Wakers;
 use crate::web;
 
-/// Releases that are worked on at the same time, per watched namespace.
-const CONCURRENCY: u16 = 8;
+/// Releases that are worked on at the same time.
+const TURNS: usize = 8;
+/// The queue of releases hands out all it has: [`Context::turns`] bounds the work.
+const UNBOUNDED: u16 = 0;
 /// How long a reconcile in progress may go on after SIGTERM.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -78,6 +81,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         metrics: Arc::new(Metrics::new()),
         instance: settings.pod_name.clone(),
         approvers_verified: settings.approvers_verified,
+        turns: Semaphore::new(TURNS),
         leading,
     });
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signal)?;
@@ -123,6 +127,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     }
     tracing::info!("finishes what is in progress");
     stop.send_replace(true);
+    ctx.turns.close();
     // A controller whose CRD is missing would never end: bound it.
     let ended = async { while controllers.join_next().await.is_some() {} };
     let in_time = tokio::time::timeout(GRACE, ended).await.is_ok();
@@ -139,17 +144,17 @@ fn web_ended(ended: std::io::Result<()>, settings: &Settings) -> Result<(), RunE
 async fn control(
     client: Client,
     namespace: Option<String>,
-    reasons: impl Stream<Item = ObjectRef<ExchangeRelease>> + Send + 'static,
+    reasons: impl Stream<Item = Release> + Send + 'static,
     ctx: Arc<Context>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let releases: Api<ExchangeRelease> = namespace.map_or_else(
+    let releases: Api<Watched> = namespace.map_or_else(
         || Api::all(client.clone()),
         |n| Api::namespaced(client.clone(), &n),
     );
-    let controller = Controller::new(releases, watcher::Config::default())
-        .with_config(controller::Config::default().concurrency(CONCURRENCY))
-        .trigger_backoff(watch_backoff())
+    let (known, writer) = reflector::store();
+    let controller = Controller::for_stream(watch_releases(releases, writer, ctx.clone()), known)
+        .with_config(controller::Config::default().concurrency(UNBOUNDED))
         .reconcile_on(reasons)
         .graceful_shutdown_on(async move {
             // An error means that the sender is gone, which is a stop as well.
@@ -163,4 +168,24 @@ async fn control(
             }
         })
         .await;
+}
+
+/// Each change of a release by someone else. What is gone is forgotten.
+fn watch_releases(
+    releases: Api<Watched>,
+    writer: Writer<Watched>,
+    ctx: Arc<Context>,
+) -> impl Stream<Item = watcher::Result<Watched>> + Send {
+    let forgetting = ctx.clone();
+    watcher(releases, watcher::Config::default())
+        .backoff(watch_backoff())
+        .modify(|release| release.managed_fields_mut().clear())
+        .inspect_ok(move |event| {
+            if let watcher::Event::Delete(release) = event {
+                forgetting.memory.forget(&release.uid().unwrap_or_default());
+            }
+        })
+        .reflect(writer)
+        .applied_objects()
+        .try_filter(move |release| ready(!ctx.memory.is_own(release)))
 }

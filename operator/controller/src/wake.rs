@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
-use changeover_crds::ExchangeRelease;
 use futures::Stream;
-use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-type Release = ObjectRef<ExchangeRelease>;
+use crate::shelf::Release;
 
 /// A way to the controller of every watched namespace; `None` watches all.
 ///
@@ -33,7 +31,7 @@ impl Wakers {
             .or_else(|| self.0.get(&None));
         if let Some(controller) = controller {
             // A controller that ended looks at nothing any more.
-            controller.send(ObjectRef::new(name).within(namespace)).ok();
+            controller.send(Release::new(name).within(namespace)).ok();
         }
     }
 }

@@ -48,4 +48,4 @@ pub use question::{
     Record, Through,
 };
 pub use reason::Reason;
-pub use revision::{Plan, Smoke, StoredRevision, StoredService, revision_of};
+pub use revision::{Plan, Smoke, StoredRevision, StoredService, pack, revision_of};

@@ -10,7 +10,7 @@ use crate::flip;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, StoredService};
 use crate::upkeep::target;
-use crate::world::{World, half_of, is_ready, label};
+use crate::world::{World, each, half_of, is_ready, label};
 
 /// Live Services exist, point to the live colour and have their ports. Selector and epoch are never
 /// applied, only flipped: a forced apply from a stale read would put an old selector back.
@@ -119,11 +119,7 @@ fn serves_elsewhere(world: World<'_>, live: &ColourStatus, service: &StoredServi
             .flatten()
             .all(|(key, value)| label(*pod, key) == Some(value))
     };
-    let selected = world
-        .obs
-        .pods
-        .iter()
-        .filter(|pod| is_ready(pod) && is_selected(pod));
+    let selected = each(&world.obs.pods).filter(|pod| is_ready(pod) && is_selected(pod));
     let enough =
         |ready: usize| i32::try_from(ready).unwrap_or(i32::MAX) >= half_of(world.desired(service));
     elsewhere && enough(selected.count()) && !enough(world.ready(&service.name, live).len())

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use changeover_crds::ExchangeRelease;
 use jiff::Timestamp;
@@ -19,19 +20,19 @@ pub struct Observation {
     /// The release, its status included.
     pub release: ExchangeRelease,
     /// Deployments of both colours.
-    pub deployments: Vec<Deployment>,
+    pub deployments: Vec<Arc<Deployment>>,
     /// Live and pinned Services.
-    pub services: Vec<Service>,
+    pub services: Vec<Arc<Service>>,
     /// One per service and revision.
-    pub config_maps: Vec<ConfigMap>,
+    pub config_maps: Vec<Arc<ConfigMap>>,
     /// One per Deployment.
-    pub budgets: Vec<PodDisruptionBudget>,
+    pub budgets: Vec<Arc<PodDisruptionBudget>>,
     /// Stored revisions.
-    pub revisions: Vec<ControllerRevision>,
-    /// Pods of both colours.
-    pub pods: Vec<Pod>,
+    pub revisions: Vec<Arc<ControllerRevision>>,
+    /// Pods of both colours. Their `spec` is not looked at.
+    pub pods: Vec<Arc<Pod>>,
     /// EndpointSlices of live and pinned Services (they inherit the Services' labels).
-    pub slices: Vec<EndpointSlice>,
+    pub slices: Vec<Arc<EndpointSlice>>,
     /// What this process remembers of the questions it asked. Lost with the process: it then asks again.
     pub answers: BTreeMap<QuestionKey, Record>,
     /// Questions without an answer yet. They go on beside everything else.

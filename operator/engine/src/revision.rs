@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use changeover_crds::{
     Drain, EnvVar, ExchangeReleaseSpec, Resources, ServiceSpec, SmokeProbe, Verification, names,
 };
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -111,10 +113,28 @@ impl StoredRevision {
         }
     }
 
+    /// What a ControllerRevision holds, packed or not.
+    #[must_use]
+    pub fn of(object: &ControllerRevision) -> Option<Self> {
+        match &object.data.as_ref()?.0 {
+            Value::String(packed) => serde_json::from_str(packed).ok(),
+            data => Self::deserialize(data).ok(),
+        }
+    }
+
     /// The service of that name.
     #[must_use]
     pub fn service(&self, name: &str) -> Option<&StoredService> {
         self.services.iter().find(|s| s.name == name)
+    }
+}
+
+/// Makes a ControllerRevision small, where many are kept: as text, a document of many small maps takes a tenth.
+pub fn pack(object: &mut ControllerRevision) {
+    if let Some(RawExtension(data)) = &mut object.data
+        && !data.is_string()
+    {
+        *data = Value::String(data.to_string());
     }
 }
 
@@ -210,8 +230,9 @@ pub(crate) fn checks_of(spec: &ExchangeReleaseSpec) -> String {
 #[cfg(test)]
 mod tests {
     use changeover_crds::ExchangeReleaseSpec;
+    use k8s_openapi::api::apps::v1::ControllerRevision;
 
-    use super::revision_of;
+    use super::{StoredRevision, pack, revision_of};
 
     fn spec(json: serde_json::Value) -> ExchangeReleaseSpec {
         serde_json::from_value(json).unwrap()
@@ -229,6 +250,20 @@ mod tests {
             revision_of(&spec(base())),
             "v1:a8cca235ee330dfd00da60891e7da5f55b7edc5997c8fd73e415d9266cc2749d"
         );
+    }
+
+    #[test]
+    fn a_packed_revision_is_the_same() {
+        let stored = StoredRevision::render("exchange", &spec(base()));
+        let object = serde_json::json!({"revision": 1, "data": stored});
+        let mut object: ControllerRevision = serde_json::from_value(object).unwrap();
+        let unpacked = object.clone();
+        pack(&mut object);
+        assert_ne!(object, unpacked);
+        pack(&mut object);
+        for object in [object, unpacked] {
+            assert_eq!(StoredRevision::of(&object).as_ref(), Some(&stored));
+        }
     }
 
     #[test]

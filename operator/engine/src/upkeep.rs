@@ -1,5 +1,7 @@
 //! Children of every role as their stored revision says, and nothing else.
 
+use std::sync::Arc;
+
 use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, Phase, ResourceExt, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Service};
@@ -11,7 +13,7 @@ use crate::drift::covers;
 use crate::live;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, is_short_of};
-use crate::world::{World, label};
+use crate::world::{World, each, label};
 
 /// The next batch of repairs; empty when all is as it should be. Live comes first.
 pub(crate) fn next_batch(
@@ -48,13 +50,10 @@ pub(crate) fn store(world: World<'_>) -> Option<Request> {
     let release = world.release();
     let revision = StoredRevision::render(&world.name(), &release.spec);
     let name = names::stored_revision(&world.name(), &revision.revision);
-    if world.obs.revisions.iter().any(|r| r.name_any() == name) {
+    if each(&world.obs.revisions).any(|r| r.name_any() == name) {
         return None;
     }
-    let number = world
-        .obs
-        .revisions
-        .iter()
+    let number = each(&world.obs.revisions)
         .map(|r| r.revision)
         .max()
         .unwrap_or(0);
@@ -103,7 +102,7 @@ fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
 
 /// Pods of another revision in this colour.
 fn strangers<'a>(world: World<'a>, role: &ColourStatus) -> impl Iterator<Item = &'a Pod> {
-    world.obs.pods.iter().filter(|pod| {
+    each(&world.obs.pods).filter(|pod| {
         label(*pod, names::COLOUR) == Some(role.colour.as_str())
             && !label(*pod, names::REVISION).is_some_and(|r| is_short_of(r, &role.revision))
     })
@@ -111,7 +110,7 @@ fn strangers<'a>(world: World<'a>, role: &ColourStatus) -> impl Iterator<Item = 
 
 /// Whether pods of a pinned Service's colour and revision still run, and may call each other through it.
 fn has_callers(world: World<'_>, pinned: &Service) -> bool {
-    world.obs.pods.iter().any(|pod| {
+    each(&world.obs.pods).any(|pod| {
         [names::COLOUR, names::REVISION]
             .iter()
             .all(|key| label(pod, key) == label(pinned, key))
@@ -120,11 +119,11 @@ fn has_callers(world: World<'_>, pinned: &Service) -> bool {
 
 /// Creates what is missing, deletes a Deployment of another revision, applies what drifted.
 fn ensure<K: ResourceExt + Serialize>(
-    have: &[K],
+    have: &[Arc<K>],
     want: &Child,
     world: World<'_>,
 ) -> Option<Request> {
-    let Some(object) = have.iter().find(|o| o.name_any() == want.name) else {
+    let Some(object) = each(have).find(|o| o.name_any() == want.name) else {
         return Some(Request::Create(want.clone()));
     };
     if !world.is_ours(object) || object.meta().deletion_timestamp.is_some() {
@@ -167,16 +166,16 @@ fn leftovers(world: World<'_>, status: &ExchangeReleaseStatus, moving: bool) -> 
     };
     let mut batch = Vec::new();
     batch.extend(coloured(
-        &world.obs.deployments,
+        each(&world.obs.deployments),
         Kind::Deployment,
         world,
         &is_needed,
         &pointed,
     ));
-    let quiet = world.obs.services.iter().filter(|s| !has_callers(world, s));
+    let quiet = each(&world.obs.services).filter(|s| !has_callers(world, s));
     batch.extend(coloured(quiet, Kind::Service, world, &is_needed, &pointed));
     batch.extend(coloured(
-        &world.obs.budgets,
+        each(&world.obs.budgets),
         Kind::PodDisruptionBudget,
         world,
         &is_needed,
@@ -214,18 +213,15 @@ fn unused_revisions(world: World<'_>, roles: &[&ColourStatus]) -> Vec<Request> {
         revision.is_some_and(|revision| {
             revision != wanted
                 && !roles.iter().any(|r| is_short_of(revision, &r.revision))
-                && !world
-                    .obs
-                    .deployments
-                    .iter()
+                && !each(&world.obs.deployments)
                     .any(|d| label(d, names::REVISION) == Some(revision))
         })
     };
-    let config_maps = world.obs.config_maps.iter().filter(|c| world.is_ours(*c));
+    let config_maps = each(&world.obs.config_maps).filter(|c| world.is_ours(*c));
     let config_maps = config_maps
         .filter(|c| is_unused(label(*c, names::REVISION)))
         .map(|c| Request::Delete(target(Kind::ConfigMap, c)));
-    let stored = world.obs.revisions.iter().filter(|r| world.is_ours(*r));
+    let stored = each(&world.obs.revisions).filter(|r| world.is_ours(*r));
     let stored = stored
         .filter(|r| is_unused(label(*r, names::REVISION)))
         .map(|r| Request::Delete(target(Kind::ControllerRevision, r)));

@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use changeover_crds::{Colour, ColourStatus, ExchangeRelease, ResourceExt, ServiceStatus, names};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use serde::Deserialize;
 
 use crate::observation::Observation;
 use crate::revision::{StoredRevision, StoredService, is_short_of};
@@ -28,11 +28,8 @@ impl Stored {
     /// Those of this release that can be read.
     #[must_use]
     pub fn of(obs: &Observation) -> Self {
-        let ours = obs.revisions.iter().filter(|r| is_of(&obs.release, *r));
-        let read = ours.filter_map(|object| {
-            let stored = StoredRevision::deserialize(&object.data.as_ref()?.0);
-            Some((object.name_any(), stored.ok()?))
-        });
+        let ours = each(&obs.revisions).filter(|r| is_of(&obs.release, *r));
+        let read = ours.filter_map(|object| Some((object.name_any(), StoredRevision::of(object)?)));
         Self(read.collect())
     }
 }
@@ -74,19 +71,14 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn live_service(&self, service: &str) -> Option<&'a Service> {
         let name = names::live_service(&self.name(), service);
-        self.obs
-            .services
-            .iter()
-            .find(|s| s.name_any() == name && self.is_ours(*s))
+        each(&self.obs.services).find(|s| s.name_any() == name && self.is_ours(*s))
     }
 
     /// The cluster address of a Service of ours.
     #[must_use]
     pub(crate) fn address(&self, name: &str) -> Option<String> {
-        let services = &self.obs.services;
-        let service = services
-            .iter()
-            .find(|s| s.name_any() == name && self.is_ours(*s))?;
+        let service =
+            each(&self.obs.services).find(|s| s.name_any() == name && self.is_ours(*s))?;
         let address = service.spec.as_ref()?.cluster_ip.clone()?;
         (!address.is_empty() && address != "None").then_some(address)
     }
@@ -94,9 +86,7 @@ impl<'a> World<'a> {
     /// All live Services, of services that the spec no longer names too.
     pub fn live_services(&self) -> impl Iterator<Item = &'a Service> {
         let world = *self;
-        self.obs
-            .services
-            .iter()
+        each(&self.obs.services)
             .filter(move |s| world.is_ours(*s) && label(*s, names::ROLE) == Some(names::ROLE_LIVE))
     }
 
@@ -104,10 +94,7 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn deployment(&self, service: &str, colour: Colour) -> Option<&'a Deployment> {
         let name = names::coloured(&self.name(), service, colour);
-        self.obs
-            .deployments
-            .iter()
-            .find(|d| d.name_any() == name && self.is_ours(*d))
+        each(&self.obs.deployments).find(|d| d.name_any() == name && self.is_ours(*d))
     }
 
     /// Where a live Service points. `revision` is the one expected of the colour it names.
@@ -146,8 +133,7 @@ impl<'a> World<'a> {
 
     /// Pods of one service in one colour and revision that are not being deleted.
     pub fn pods(&self, service: &str, role: &ColourStatus) -> impl Iterator<Item = &'a Pod> {
-        let pods = &self.obs.pods;
-        pods.iter().filter(move |pod| is_pod_of(pod, service, role))
+        each(&self.obs.pods).filter(move |pod| is_pod_of(pod, service, role))
     }
 
     /// Pods that are Ready and that the pinned Service's EndpointSlices show as ready.
@@ -209,10 +195,7 @@ impl<'a> World<'a> {
     }
 
     fn slices_of(&self, service: &str) -> impl Iterator<Item = &'a EndpointSlice> {
-        self.obs
-            .slices
-            .iter()
-            .filter(move |s| label(*s, SLICE_OF) == Some(service))
+        each(&self.obs.slices).filter(move |s| label(*s, SLICE_OF) == Some(service))
     }
 
     /// The highest epoch that stands anywhere.
@@ -223,10 +206,7 @@ impl<'a> World<'a> {
             .and_then(|s| s.switch.as_ref())
             .map_or(0, |s| s.epoch);
         let services = self.live_services().map(epoch_of);
-        let deployments = self
-            .obs
-            .deployments
-            .iter()
+        let deployments = each(&self.obs.deployments)
             .filter(|d| self.is_ours(*d))
             .map(epoch_of);
         services.chain(deployments).fold(journal, i64::max)
@@ -260,6 +240,10 @@ pub(crate) fn half_of(desired: i32) -> i32 {
 pub(crate) struct Endpoints {
     pub(crate) ready: BTreeSet<String>,
     pub(crate) all: BTreeSet<String>,
+}
+
+pub(crate) fn each<K>(objects: &[Arc<K>]) -> impl Iterator<Item = &K> {
+    objects.iter().map(AsRef::as_ref)
 }
 
 fn is_of(release: &ExchangeRelease, object: &impl ResourceExt) -> bool {

@@ -158,6 +158,9 @@ fn release(name: &str, version: &str, services: usize) -> Value {
     for (place, value) in [
         ("/spec/services", services),
         ("/metadata/name", json!(name)),
+        // A crowd is slow, and not to be judged for it.
+        ("/spec/progressDeadline", json!("10m")),
+        ("/spec/switchDeadline", json!("5m")),
     ] {
         if let Some(slot) = release.pointer_mut(place) {
             *slot = value;

@@ -25,7 +25,7 @@ pub const KINDS: [&str; 8] = [
 /// One version of one object.
 pub struct Object {
     value: Value,
-    typed: OnceLock<Box<dyn Any + Send + Sync>>,
+    typed: OnceLock<Arc<dyn Any + Send + Sync>>,
     digest: OnceLock<u64>,
     exactly: OnceLock<u64>,
 }
@@ -55,12 +55,12 @@ impl Object {
     }
 
     /// As an informer keeps it. Every version is decoded once.
-    pub fn typed<T: DeserializeOwned + Send + Sync + 'static>(&self) -> &T {
-        let decode = || -> Box<dyn Any + Send + Sync> {
+    pub fn typed<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Arc<T> {
+        let decode = || -> Arc<dyn Any + Send + Sync> {
             let typed = serde::Deserialize::deserialize(&self.value);
-            Box::<T>::new(typed.unwrap_or_else(|error| panic!("{error}: {}", self.value)))
+            Arc::<T>::new(typed.unwrap_or_else(|error| panic!("{error}: {}", self.value)))
         };
-        self.typed.get_or_init(decode).downcast_ref().unwrap()
+        self.typed.get_or_init(decode).clone().downcast().unwrap()
     }
 }
 

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use changeover_crds::{Phase, ResourceExt, names};
 use changeover_engine::{FLIPS, Failure, Observation, QuestionKey, Record, Through, revision_of};
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Service;
+use kube::Resource;
 use tokio::task::AbortHandle;
 
-use crate::cache::Written;
+use crate::shelf::Watched;
 
 /// How long an answer outlives the probe or journey in the spec that it belongs to.
 const KEPT: SignedDuration = SignedDuration::from_mins(10);
 
-/// How long the cache may be behind our own writes before the API server is asked instead.
-pub const BEHIND: Duration = Duration::from_millis(250);
 /// How long nothing is read but the cache: a watch may have missed something.
 const LOOK: Duration = Duration::from_secs(60);
 
@@ -29,22 +29,10 @@ pub struct Notes {
     flips: BTreeMap<String, Vec<(i64, Timestamp)>>,
     pub failures: Vec<Failure>,
     pub phase: Option<Phase>,
-    /// Writes that the cache has not shown yet, and since when that is waited for.
-    unshown: Vec<Written>,
-    unshown_since: Option<Instant>,
+    /// The `resourceVersion` that our last write of the status came to.
+    pub written: Option<String>,
     /// When everything was last read from the API server.
     looked: Option<Instant>,
-}
-
-/// How much the cache says about a release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cached {
-    /// It can be used.
-    Usable,
-    /// It does not show our own last write yet; it will in a moment.
-    Behind,
-    /// A look at the API server is due.
-    Stale,
 }
 
 /// What an answer means for when the release is looked at.
@@ -117,33 +105,26 @@ impl Memory {
         notes.is_some_and(|notes| std::mem::take(&mut notes.gathering))
     }
 
-    /// Remembers that everything was read from the API server, our own writes included.
-    pub fn looked(&self, uid: &str) {
-        self.note(uid, |notes| {
-            notes.unshown.clear();
-            notes.unshown_since = None;
-            notes.looked = Some(Instant::now());
-        });
+    /// Remembers that everything was read from the API server.
+    pub fn looked(&self, uid: &str, now: Instant) {
+        self.note(uid, |notes| notes.looked = Some(now));
     }
 
-    /// Whether a decision about a release may begin with the cache.
-    pub fn cached(&self, uid: &str, shows: impl Fn(&Written) -> bool) -> Cached {
+    /// Whether the cache alone has been read for too long. A release that is new here was just read: the
+    /// watches begin with all there is.
+    pub fn must_look(&self, uid: &str, now: Instant) -> bool {
         let mut notes = self.lock();
         let notes = notes.entry(uid.to_owned()).or_default();
-        notes.unshown.retain(|written| !shows(written));
-        if notes.unshown.is_empty() {
-            notes.unshown_since = None;
-        }
-        let is_within = |since: Option<Instant>, limit| since.is_some_and(|s| s.elapsed() < limit);
-        if !is_within(notes.looked, LOOK) {
-            Cached::Stale
-        } else if notes.unshown.is_empty() {
-            Cached::Usable
-        } else if is_within(notes.unshown_since, BEHIND) {
-            Cached::Behind
-        } else {
-            Cached::Stale
-        }
+        now.duration_since(*notes.looked.get_or_insert(now)) >= LOOK
+    }
+
+    /// Whether this state of a release is nothing but our own last write, which the pass that wrote it has
+    /// gone on from.
+    pub fn is_own(&self, release: &Watched) -> bool {
+        let notes = self.lock();
+        let notes = notes.get(&release.uid().unwrap_or_default());
+        let written = notes.and_then(|notes| notes.written.as_ref());
+        written.is_some() && written == release.meta().resource_version.as_ref()
     }
 
     /// Gives up every question, of one release or of all.
@@ -175,10 +156,8 @@ impl Memory {
             is_of_use(key, seen) && (is_fresh || is_in_spec(key, seen))
         });
         notes.flips.retain(|service, _| {
-            let is_of = |s: &&k8s_openapi::api::core::v1::Service| {
-                s.labels().get(names::SERVICE) == Some(service)
-            };
-            seen.services.iter().any(|s| is_of(&s))
+            let of = |s: &Service| s.labels().get(names::SERVICE) == Some(service);
+            seen.services.iter().any(|s| of(s))
         });
     }
 
@@ -200,12 +179,6 @@ impl Memory {
 }
 
 impl Notes {
-    /// Remembers what was written, for the cache to show.
-    pub fn wrote(&mut self, written: Vec<Written>) {
-        self.unshown.extend(written);
-        self.unshown_since = Some(Instant::now());
-    }
-
     /// Remembers that a live Service was pointed somewhere.
     pub fn flipped(&mut self, service: String, epoch: i64, at: Timestamp) {
         let flips = self.flips.entry(service).or_default();

@@ -1,11 +1,13 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use changeover_crds::{ExchangeRelease, SmokeProbe};
-use changeover_engine::{Finding, Kind, Observation, QuestionKey, Record, Through};
+use changeover_engine::{Finding, Observation, QuestionKey, Record, Through};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{from_value, json};
 use tokio::task::JoinHandle;
 
-use super::{Cached, Heard, KEPT, Memory};
-use crate::cache::Written;
+use super::{Heard, KEPT, LOOK, Memory};
 
 const UID: &str = "release-1";
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -43,7 +45,7 @@ fn seen(pods: &[&str], epoch: i64) -> Observation {
         config_maps: Vec::new(),
         budgets: Vec::new(),
         revisions: Vec::new(),
-        pods: pods.map(|pod| from_value(pod).unwrap()).collect(),
+        pods: pods.map(|pod| Arc::new(from_value(pod).unwrap())).collect(),
         slices: Vec::new(),
         answers: [].into(),
         asking: [].into(),
@@ -176,23 +178,17 @@ fn only_the_last_flips_are_remembered() {
 }
 
 #[test]
-fn the_cache_is_used_once_it_shows_our_own_writes() {
+fn the_api_server_is_looked_at_once_a_minute() {
     let memory = Memory::default();
-    let written = |name: &str| Written {
-        kind: Kind::Service,
-        name: name.to_owned(),
-        uid: "uid".to_owned(),
-        version: Some("7".to_owned()),
-    };
-    let of = |shown: &[&str]| memory.cached(UID, |w| shown.contains(&w.name.as_str()));
-    assert_eq!(of(&[]), Cached::Stale, "nothing was ever read live");
-    memory.looked(UID);
-    assert_eq!(of(&[]), Cached::Usable);
-    memory.note(UID, |notes| notes.wrote(vec![written("a"), written("b")]));
-    assert_eq!(of(&["a"]), Cached::Behind);
-    assert_eq!(of(&["b"]), Cached::Usable, "a was shown before");
-    memory.note(UID, |notes| notes.wrote(vec![written("c")]));
-    assert_eq!(of(&[]), Cached::Behind);
-    memory.looked(UID);
-    assert_eq!(of(&[]), Cached::Usable, "a live look has shown it");
+    let start = Instant::now();
+    let due = |after: Duration| memory.must_look(UID, start + after);
+    assert!(
+        !due(Duration::ZERO),
+        "new here: the watches have just read it"
+    );
+    assert!(!due(LOOK - Duration::from_secs(1)));
+    assert!(due(LOOK));
+    memory.looked(UID, start + LOOK);
+    assert!(!due(LOOK));
+    assert!(due(LOOK * 2));
 }

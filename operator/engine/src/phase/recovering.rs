@@ -8,7 +8,7 @@ use crate::machine::{Move, Turn};
 use crate::news::News;
 use crate::reason::Reason;
 use crate::revision::StoredRevision;
-use crate::world::{half_of, label};
+use crate::world::{each, half_of, label};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let mut colours: Vec<ColourStatus> = Colour::ALL
@@ -60,10 +60,10 @@ fn pointed_at(turn: &Turn<'_>, colour: Colour) -> Option<ColourStatus> {
         .selector
         .as_ref()?
         .get(names::REVISION)?;
-    let stored = turn.world.obs.revisions.iter().find(|r| {
+    let stored = each(&turn.world.obs.revisions).find(|r| {
         turn.world.is_ours(*r) && label(*r, names::REVISION) == Some(short) && r.uid().is_some()
     })?;
-    let stored: StoredRevision = serde_json::from_value(stored.data.as_ref()?.0.clone()).ok()?;
+    let stored = StoredRevision::of(stored)?;
     Some(ColourStatus {
         colour,
         revision: stored.revision,

@@ -1,5 +1,7 @@
 //! Bugs that can be put into the operator, to see that the checker is not blind.
 
+use std::sync::Arc;
+
 use changeover_crds::{ColourStatus, Phase, names};
 use changeover_engine::{Decision, Kind, Observation, Request, Step, Target};
 use jiff::Timestamp;
@@ -51,6 +53,7 @@ impl Bug {
                     status: "True".into(),
                     ..PodCondition::default()
                 };
+                let pod = Arc::make_mut(pod);
                 pod.status.get_or_insert_default().conditions = Some(vec![ready]);
             }),
             Self::NoProbes => obs
@@ -79,7 +82,7 @@ impl Bug {
                 }
             }
             Self::EpochUnchecked => obs.services.iter_mut().for_each(|s| {
-                let annotations = s.metadata.annotations.as_mut();
+                let annotations = Arc::make_mut(s).metadata.annotations.as_mut();
                 if let Some(epoch) = annotations.and_then(|a| a.get_mut(names::EPOCH)) {
                     "0".clone_into(epoch);
                 }
@@ -89,7 +92,7 @@ impl Bug {
         for endpoint in obs
             .slices
             .iter_mut()
-            .flat_map(|s| s.endpoints.iter_mut().flatten())
+            .flat_map(|s| Arc::make_mut(s).endpoints.iter_mut().flatten())
         {
             if self == Self::EveryPodReady {
                 endpoint.conditions = None;
@@ -196,7 +199,7 @@ fn saturated(obs: &Observation) -> bool {
         });
         i32::try_from(mine.count()).unwrap() >= wanted
     };
-    obs.deployments.iter().all(ready)
+    obs.deployments.iter().all(|d| ready(d))
 }
 
 fn rebuild(step: &mut Step, obs: &Observation, now: Timestamp) {

@@ -16,7 +16,7 @@ pub struct Memo(Arc<Mutex<HashMap<u64, Arc<Decision>>>>);
 
 impl World {
     /// What the engine decides on what it sees.
-    pub fn decided(&mut self, release: &Arc<Object>, store: &Store) -> Arc<Decision> {
+    pub fn decided(&self, release: &Arc<Object>, store: &Store) -> Arc<Decision> {
         let memo = self.memo.clone().filter(|_| self.bug == Bug::None);
         let Some(Memo(memo)) = memo else {
             return Arc::new(self.decide(release, store));
@@ -30,12 +30,10 @@ impl World {
         })
     }
 
-    fn decide(&mut self, release: &Arc<Object>, store: &Store) -> Decision {
+    fn decide(&self, release: &Arc<Object>, store: &Store) -> Decision {
         let mut obs = self.observe(release, store);
         if self.bug == Bug::None {
-            let decision = decide(&obs, self.clock);
-            self.seen.keep(obs);
-            return decision;
+            return decide(&obs, self.clock);
         }
         self.bug.blind(&mut obs);
         let mut decision = decide(&obs, self.clock);

@@ -14,7 +14,6 @@ use super::cluster::Cluster;
 use super::faults::Fault;
 use super::memo::Memo;
 use super::pods::Contact;
-use super::seen::Seen;
 use super::shell::{Pass, Shell};
 use super::story::Point;
 use super::trail::Trail;
@@ -31,7 +30,6 @@ pub struct World {
     pub cluster: Cluster,
     pub clock: Timestamp,
     pub shell: Shell,
-    pub seen: Seen,
     /// Armed for the next pass.
     pub fault: Option<Fault>,
     /// Requests in the hands of a stopped process, sent when so many passes are over.
@@ -73,7 +71,6 @@ impl World {
             cluster: Cluster::default(),
             clock: "2026-01-01T00:00:00Z".parse().unwrap(),
             shell: Shell::default(),
-            seen: Seen::default(),
             fault: None,
             withheld: None,
             past: VecDeque::new(),

@@ -1,0 +1,155 @@
+//! Reads what the engine wants to know: at the beginning of a pass the release from the API server and its
+//! children from the cache; where the engine wants more, everything from the API server. What a pass has read
+//! it goes on from, for a moment: what it writes meanwhile, the answers tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use changeover_crds::{ExchangeRelease, names};
+use changeover_engine::Observation;
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+
+use crate::cache::Kept;
+use crate::client::{CallError, bounded};
+use crate::context::Scope;
+
+/// How long a pass goes on from what it has read.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// What one pass has read of a release.
+pub struct Look<'a> {
+    scope: Scope<'a>,
+    /// The release, and when it was read.
+    release: Option<(ExchangeRelease, Instant)>,
+    /// When everything was read from the API server.
+    live: Option<Instant>,
+    /// Nothing less than the API server will do.
+    must_be_live: bool,
+}
+
+impl<'a> Look<'a> {
+    pub fn new(scope: Scope<'a>) -> Self {
+        Self {
+            scope,
+            release: None,
+            live: None,
+            must_be_live: !scope.cache.is_filled(),
+        }
+    }
+
+    /// Whether a decision on what was seen rests on reads that were made for it.
+    pub fn is_live(&self) -> bool {
+        self.live.is_some_and(|read| read.elapsed() < FRESH)
+    }
+
+    /// What was read does not hold any more, or is not enough: everything is read anew.
+    pub fn again(&mut self) {
+        self.must_be_live = true;
+    }
+
+    /// The release as it is after a write of ours.
+    pub fn wrote(&mut self, release: ExchangeRelease) {
+        if let Some((known, _)) = &mut self.release {
+            *known = release;
+        }
+    }
+
+    /// One observation; `None` when the release is gone.
+    pub async fn see(&mut self) -> Result<Option<Observation>, CallError> {
+        let memory = &self.scope.ctx.memory;
+        if self.must_be_live {
+            self.read_children().await?;
+            self.release = None;
+        }
+        // The release comes last. Read earlier, it might not know yet that it is being deleted, while its
+        // children already are: they would be made again.
+        let Some(release) = self.release().await? else {
+            return Ok(None);
+        };
+        let (uid, now) = (release.uid().unwrap_or_default(), Instant::now());
+        if std::mem::take(&mut self.must_be_live) {
+            memory.looked(&uid, now);
+        } else if !self.is_live() && memory.must_look(&uid, now) {
+            self.again();
+            return Box::pin(self.see()).await;
+        }
+        let mut seen = self.observation(release);
+        memory.tidy(&seen, Timestamp::now());
+        memory.recall(&mut seen);
+        Ok(Some(seen))
+    }
+
+    /// The release as this pass last read or wrote it.
+    async fn release(&mut self) -> Result<Option<ExchangeRelease>, CallError> {
+        let known = self.release.take();
+        let read = Instant::now();
+        let fresh = known.filter(|(_, read)| read.elapsed() < FRESH);
+        self.release = match fresh {
+            Some(fresh) => Some(fresh),
+            None => self.read_release().await?.map(|release| (release, read)),
+        };
+        Ok(self.release.as_ref().map(|(release, _)| release.clone()))
+    }
+
+    async fn read_release(&self) -> Result<Option<ExchangeRelease>, CallError> {
+        let metrics = &self.scope.ctx.metrics;
+        let api: Api<ExchangeRelease> =
+            Api::namespaced(self.scope.ctx.client.clone(), self.scope.namespace());
+        metrics.request("get", "ExchangeRelease");
+        let release = bounded(api.get_opt(&self.scope.of.name)).await;
+        release.inspect_err(|error| metrics.refused("get", error.reason()))
+    }
+
+    async fn read_children(&mut self) -> Result<(), CallError> {
+        let read = Instant::now();
+        let all = tokio::try_join!(
+            self.list::<Deployment>(),
+            self.list::<Service>(),
+            self.list::<ConfigMap>(),
+            self.list::<PodDisruptionBudget>(),
+            self.list::<ControllerRevision>(),
+            self.list::<Pod>(),
+            self.list::<EndpointSlice>(),
+        );
+        all.inspect_err(|error| self.scope.ctx.metrics.refused("list", error.reason()))?;
+        self.live = Some(read);
+        Ok(())
+    }
+
+    async fn list<K: Kept>(&self) -> Result<(), CallError> {
+        let shelf = K::shelf(self.scope.cache);
+        let sent = shelf.moment();
+        let api: Api<K> = Api::namespaced(self.scope.ctx.client.clone(), self.scope.namespace());
+        let params =
+            ListParams::default().labels(&format!("{}={}", names::RELEASE, self.scope.of.name));
+        self.scope.ctx.metrics.request("list", &K::kind(&()));
+        let list = bounded(api.list(&params)).await?;
+        shelf.learn_all(self.scope.of, sent, list.items);
+        Ok(())
+    }
+
+    fn observation(&self, release: ExchangeRelease) -> Observation {
+        let Scope { cache, of, ctx } = self.scope;
+        Observation {
+            release,
+            deployments: cache.deployments.of(of),
+            services: cache.services.of(of),
+            config_maps: cache.config_maps.of(of),
+            budgets: cache.budgets.of(of),
+            revisions: cache.revisions.of(of),
+            pods: cache.pods.of(of),
+            slices: cache.slices.of(of),
+            answers: BTreeMap::new(),
+            asking: BTreeSet::new(),
+            approvers_verified: ctx.approvers_verified,
+            flips: BTreeMap::new(),
+            failures: Vec::new(),
+        }
+    }
+}
