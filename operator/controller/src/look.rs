@@ -56,7 +56,7 @@ impl<'a> Look<'a> {
     /// The release as it is after a write of ours.
     pub fn wrote(&mut self, release: ExchangeRelease) {
         if let Some((known, _)) = &mut self.release {
-            *known = release;
+            *known = slim(release);
         }
     }
 
@@ -74,6 +74,8 @@ impl<'a> Look<'a> {
         };
         let (uid, now) = (release.uid().unwrap_or_default(), Instant::now());
         if std::mem::take(&mut self.must_be_live) {
+            // Counted from the answers: a slow API server would never do otherwise.
+            self.live = Some(now);
             memory.looked(&uid, now);
         } else if !self.is_live() && memory.must_look(&uid, now) {
             self.again();
@@ -88,11 +90,12 @@ impl<'a> Look<'a> {
     /// The release as this pass last read or wrote it.
     async fn release(&mut self) -> Result<Option<ExchangeRelease>, CallError> {
         let known = self.release.take();
-        let read = Instant::now();
-        let fresh = known.filter(|(_, read)| read.elapsed() < FRESH);
-        self.release = match fresh {
+        self.release = match known.filter(|(_, read)| read.elapsed() < FRESH) {
             Some(fresh) => Some(fresh),
-            None => self.read_release().await?.map(|release| (release, read)),
+            None => {
+                let read = self.read_release().await?;
+                read.map(|release| (slim(release), Instant::now()))
+            }
         };
         Ok(self.release.as_ref().map(|(release, _)| release.clone()))
     }
@@ -106,8 +109,7 @@ impl<'a> Look<'a> {
         release.inspect_err(|error| metrics.refused("get", error.reason()))
     }
 
-    async fn read_children(&mut self) -> Result<(), CallError> {
-        let read = Instant::now();
+    async fn read_children(&self) -> Result<(), CallError> {
         let all = tokio::try_join!(
             self.list::<Deployment>(),
             self.list::<Service>(),
@@ -117,9 +119,8 @@ impl<'a> Look<'a> {
             self.list::<Pod>(),
             self.list::<EndpointSlice>(),
         );
-        all.inspect_err(|error| self.scope.ctx.metrics.refused("list", error.reason()))?;
-        self.live = Some(read);
-        Ok(())
+        all.map(drop)
+            .inspect_err(|error| self.scope.ctx.metrics.refused("list", error.reason()))
     }
 
     async fn list<K: Kept>(&self) -> Result<(), CallError> {
@@ -152,4 +153,10 @@ impl<'a> Look<'a> {
             failures: Vec::new(),
         }
     }
+}
+
+/// Nobody asks who wrote what, and each step copies it.
+fn slim(mut release: ExchangeRelease) -> ExchangeRelease {
+    release.managed_fields_mut().clear();
+    release
 }

@@ -7,10 +7,15 @@ use anyhow::{Context, Result, ensure};
 use changeover_apiserver_tests::{Operator, Sandbox, exchange};
 use changeover_crds::{ExchangeRelease, Phase};
 use changeover_e2e::{say, while_waiting};
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams};
+use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::figures;
+use crate::floor::Mould;
 
 const RELEASES: usize = 200;
 const REST: Duration = Duration::from_secs(30);
@@ -89,7 +94,21 @@ async fn crowd() -> Result<()> {
     all_in(&sandbox, Phase::Live, "1.0.0", RELEASES + 1).await?;
     let took = started.elapsed().as_secs_f64();
     report(&operator, "first installs", took, spent)?;
-    sandbox.finish().await
+    let mould = Mould::of(&sandbox, &name(1)).await?;
+    drop(operator);
+    let namespaces: Api<Namespace> = Api::all(sandbox.api::<Pod>().into_client());
+    let namespace = sandbox.namespace.clone();
+    sandbox.finish().await?;
+    // What goes is work for the control plane as well.
+    let gone = await_condition(namespaces, &namespace, |n: Option<&Namespace>| n.is_none());
+    while_waiting("the crowd goes", String::new, timeout(LIMIT, gone)).await??;
+    let took = mould.fill(RELEASES).await?;
+    figures::line(
+        "their objects, made without an operator: time",
+        &format!("{took:.0} s"),
+        "for comparison",
+    );
+    Ok(())
 }
 
 fn report(operator: &Operator, what: &str, took: f64, spent: f64) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod figures;
+mod floor;
 mod latency;
 mod trace;
 

@@ -8,6 +8,7 @@ use serde_json::{from_value, json};
 use tokio::task::JoinHandle;
 
 use super::{Heard, KEPT, LOOK, Memory};
+use crate::shelf::Watched;
 
 const UID: &str = "release-1";
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -191,4 +192,17 @@ fn the_api_server_is_looked_at_once_a_minute() {
     memory.looked(UID, start + LOOK);
     assert!(!due(LOOK));
     assert!(due(LOOK * 2));
+}
+
+#[test]
+fn our_own_last_write_of_a_status_is_no_news() {
+    let memory = Memory::default();
+    let shown = |version: &str| -> Watched {
+        let metadata = json!({"name": "exchange", "uid": UID, "resourceVersion": version});
+        from_value(json!({"metadata": metadata})).unwrap()
+    };
+    assert!(!memory.is_own(&shown("7")), "nothing was written yet");
+    memory.note(UID, |notes| notes.written = Some("7".to_owned()));
+    assert!(memory.is_own(&shown("7")));
+    assert!(!memory.is_own(&shown("8")), "somebody changed it since");
 }

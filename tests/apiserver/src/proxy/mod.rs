@@ -5,6 +5,7 @@ mod plan;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
 use changeover_cluster::Cluster;
@@ -97,6 +98,14 @@ impl Proxy {
     pub fn spoil_watches(&self, how: Watches) {
         self.set(Plan {
             watches: Some(how),
+            ..Plan::default()
+        });
+    }
+
+    /// From now on everything but watches arrives late.
+    pub fn delay(&self, delay: Duration) {
+        self.set(Plan {
+            delay,
             ..Plan::default()
         });
     }
@@ -198,7 +207,11 @@ impl Shared {
             Some(Spoil::Refuse(code)) => Ok(refusal(code)),
             None if is_watch(&request) => self.watch(request).await,
             None if is_flip(&request) && self.plan().holds_flips => self.hold(request).await,
-            None => self.forward(request).await,
+            None => {
+                let delay = self.plan().delay;
+                tokio::time::sleep(delay).await;
+                self.forward(request).await
+            }
         }
     }
 

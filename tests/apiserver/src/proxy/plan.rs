@@ -1,5 +1,7 @@
 //! What a test wants spoiled, and what became of it.
 
+use std::time::Duration;
+
 /// What becomes of one write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spoil {
@@ -33,6 +35,8 @@ pub struct Plan {
     pub watches: Option<Watches>,
     pub started: usize,
     pub spoiled: usize,
+    /// How late everything but watches arrives.
+    pub delay: Duration,
     /// Whether flips of Services wait.
     pub holds_flips: bool,
 }

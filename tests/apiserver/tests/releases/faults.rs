@@ -1,6 +1,8 @@
 //! A proxy between the operator and the API server spoils one write of a release after the other; the end
 //! is the same each time. `APISERVER_FAULTS=all` takes every write, else every fourth.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use changeover_apiserver_tests::{Children, Operator, Proxy, Sandbox, Spoil, Watches, exchange};
 use changeover_crds::{Colour, Phase};
@@ -47,6 +49,18 @@ async fn watches_that_end_or_are_gone_are_begun_again() -> Result<()> {
         sandbox.finish().await?;
     }
     Ok(())
+}
+
+/// Each answer takes longer than a pass goes on from what it has read.
+#[tokio::test]
+async fn a_slow_api_server_is_waited_for() -> Result<()> {
+    let sandbox = Sandbox::new().await?;
+    let proxy = sandbox.proxy().await?;
+    proxy.delay(Duration::from_millis(600));
+    let _operator = sandbox.operator_through(&proxy, "one")?;
+    sandbox.apply(&exchange("1.0.0")).await?;
+    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+    sandbox.finish().await
 }
 
 /// Releases again and again; each time a later write is spoiled, until there is none so late.
