@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::cache::Kept;
 use crate::client::{CallError, bounded};
-use crate::context::{Context, Scope};
+use crate::context::Scope;
 
 /// What a batch came to.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ pub async fn carry_out(scope: Scope<'_>, requests: &[Request]) -> Outcome {
     let metrics = &scope.ctx.metrics;
     let answers = futures::future::join_all(requests.iter().map(async |request| {
         metrics.request(request.verb(), request.kind().as_str());
-        let answer = To(scope).send(request).await;
+        let answer = scope.send(request).await;
         (request, answer, Timestamp::now())
     }))
     .await;
@@ -72,12 +72,11 @@ pub async fn carry_out(scope: Scope<'_>, requests: &[Request]) -> Outcome {
 
 /// Replaces the status if the release still is as it was observed; the release as it is then.
 pub async fn write_status(
-    ctx: &Context,
+    scope: Scope<'_>,
     release: &ExchangeRelease,
     status: &ExchangeReleaseStatus,
 ) -> Result<ExchangeRelease, CallError> {
-    let api: Api<ExchangeRelease> =
-        Api::namespaced(ctx.client.clone(), &release.namespace().unwrap_or_default());
+    let api = scope.api::<ExchangeRelease>();
     let patch = json!([
         {"op": "test", "path": "/metadata/uid", "value": release.uid()},
         {"op": "test", "path": "/metadata/resourceVersion", "value": release.resource_version()},
@@ -85,14 +84,12 @@ pub async fn write_status(
     ]);
     let patch: json_patch::Patch =
         serde_json::from_value(patch).map_err(kube::Error::SerdeError)?;
-    ctx.metrics.request("status", "ExchangeRelease");
+    scope.ctx.metrics.request("status", "ExchangeRelease");
     bounded(api.patch_status(&release.name_any(), &params(), &Patch::Json::<()>(patch))).await
 }
 
 /// Where requests go, and what learns of the answers.
-struct To<'a>(Scope<'a>);
-
-impl To<'_> {
+impl Scope<'_> {
     /// Sends one request; whether the object changed.
     async fn send(&self, request: &Request) -> Result<bool, CallError> {
         match request.kind() {
@@ -138,11 +135,11 @@ impl To<'_> {
             ..PostParams::default()
         };
         let manifest = serde_json::to_vec(&child.manifest).map_err(kube::Error::SerdeError)?;
-        let request = kube::core::Request::new(K::url_path(&(), Some(self.0.namespace())));
+        let request = kube::core::Request::new(K::url_path(&(), Some(self.namespace())));
         let request = request.create(&params, manifest);
         let request = request.map_err(kube::Error::BuildRequest)?;
-        let made = bounded(self.0.ctx.client.request::<K>(request)).await?;
-        K::shelf(self.0.cache).learn(made);
+        let made = bounded(self.ctx.client.request::<K>(request)).await?;
+        K::shelf(self.cache).learn(made);
         Ok(true)
     }
 
@@ -154,7 +151,7 @@ impl To<'_> {
     ) -> Result<bool, CallError> {
         let patched = bounded(self.api::<K>().patch(&target.name, params, patch)).await?;
         let changed = patched.resource_version().as_ref() != Some(&target.resource_version);
-        K::shelf(self.0.cache).learn(patched);
+        K::shelf(self.cache).learn(patched);
         Ok(changed)
     }
 
@@ -165,12 +162,8 @@ impl To<'_> {
         };
         let params = DeleteParams::background().preconditions(preconditions);
         bounded(self.api::<K>().delete(&target.name, &params)).await?;
-        K::shelf(self.0.cache).remove(self.0.of, target);
+        K::shelf(self.cache).remove(self.of, target);
         Ok(true)
-    }
-
-    fn api<K: Kept>(&self) -> Api<K> {
-        Api::namespaced(self.0.ctx.client.clone(), self.0.namespace())
     }
 }
 

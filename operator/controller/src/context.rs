@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use kube::Client;
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
 use tokio::sync::{Semaphore, watch};
 
 use crate::ask::Http;
@@ -40,5 +41,13 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     pub fn namespace(&self) -> &'a str {
         self.of.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// Objects of one kind where the release is.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.ctx.client.clone(), self.namespace())
     }
 }

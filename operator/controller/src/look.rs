@@ -12,8 +12,8 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::ResourceExt;
 use kube::api::ListParams;
-use kube::{Api, ResourceExt};
 
 use crate::cache::Kept;
 use crate::client::{CallError, bounded};
@@ -24,7 +24,7 @@ const FRESH: Duration = Duration::from_millis(500);
 
 /// What one pass has read of a release.
 pub struct Look<'a> {
-    scope: Scope<'a>,
+    pub scope: Scope<'a>,
     /// The release, and when it was read.
     release: Option<(ExchangeRelease, Instant)>,
     /// When everything was read from the API server.
@@ -34,12 +34,13 @@ pub struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    pub fn new(scope: Scope<'a>) -> Self {
+    pub fn new(scope: Scope<'a>, uid: &str) -> Self {
+        let is_due = scope.ctx.memory.must_look(uid, Instant::now());
         Self {
             scope,
             release: None,
             live: None,
-            must_be_live: !scope.cache.is_filled(),
+            must_be_live: is_due || !scope.cache.is_filled(),
         }
     }
 
@@ -72,14 +73,11 @@ impl<'a> Look<'a> {
         let Some(release) = self.release().await? else {
             return Ok(None);
         };
-        let (uid, now) = (release.uid().unwrap_or_default(), Instant::now());
         if std::mem::take(&mut self.must_be_live) {
             // Counted from the answers: a slow API server would never do otherwise.
+            let now = Instant::now();
             self.live = Some(now);
-            memory.looked(&uid, now);
-        } else if !self.is_live() && memory.must_look(&uid, now) {
-            self.again();
-            return Box::pin(self.see()).await;
+            memory.looked(&release.uid().unwrap_or_default(), now);
         }
         let mut seen = self.observation(release);
         memory.tidy(&seen, Timestamp::now());
@@ -102,8 +100,7 @@ impl<'a> Look<'a> {
 
     async fn read_release(&self) -> Result<Option<ExchangeRelease>, CallError> {
         let metrics = &self.scope.ctx.metrics;
-        let api: Api<ExchangeRelease> =
-            Api::namespaced(self.scope.ctx.client.clone(), self.scope.namespace());
+        let api = self.scope.api::<ExchangeRelease>();
         metrics.request("get", "ExchangeRelease");
         let release = bounded(api.get_opt(&self.scope.of.name)).await;
         release.inspect_err(|error| metrics.refused("get", error.reason()))
@@ -126,7 +123,7 @@ impl<'a> Look<'a> {
     async fn list<K: Kept>(&self) -> Result<(), CallError> {
         let shelf = K::shelf(self.scope.cache);
         let sent = shelf.moment();
-        let api: Api<K> = Api::namespaced(self.scope.ctx.client.clone(), self.scope.namespace());
+        let api = self.scope.api::<K>();
         let params =
             ListParams::default().labels(&format!("{}={}", names::RELEASE, self.scope.of.name));
         self.scope.ctx.metrics.request("list", &K::kind(&()));

@@ -71,7 +71,7 @@ async fn drive(release: &Watched, ctx: &Arc<Context>) -> Result<Action, Error> {
         of: &of,
     };
     let uid = release.uid().unwrap_or_default();
-    let mut look = Look::new(scope);
+    let mut look = Look::new(scope, &uid);
     for _ in 0..STEPS {
         if !*ctx.leading.borrow() {
             return Ok(Action::await_change());
@@ -91,9 +91,9 @@ async fn drive(release: &Watched, ctx: &Arc<Context>) -> Result<Action, Error> {
         }
         let pause = match &decision.step {
             Step::Status(status) => {
-                write_status(scope, &mut look, &seen, status, &decision.notices).await?
+                write_status(&mut look, &seen, status, &decision.notices).await?
             }
-            Step::Requests(requests) => carry_out(scope, &mut look, &seen, requests).await,
+            Step::Requests(requests) => carry_out(&mut look, &seen, requests).await,
             Step::Ask(_) => Some(PAUSE),
             Step::Wait(until) => Some(until.map_or(RESYNC, |at| remaining(now, at))),
         };
@@ -120,14 +120,13 @@ fn ask_and_decide(ctx: &Arc<Context>, seen: &mut Observation, now: Timestamp) ->
 
 /// Writes the status, and tells what it makes true; the pause if the pass cannot go on.
 async fn write_status(
-    scope: Scope<'_>,
     look: &mut Look<'_>,
     seen: &Observation,
     status: &ExchangeReleaseStatus,
     notices: &[Notice],
 ) -> Result<Option<Duration>, Error> {
-    let (ctx, old) = (scope.ctx, &seen.release);
-    match act::write_status(ctx, old, status).await {
+    let (ctx, old) = (look.scope.ctx, &seen.release);
+    match act::write_status(look.scope, old, status).await {
         Ok(release) => {
             let uid = old.uid().unwrap_or_default();
             ctx.memory.note(&uid, |notes| {
@@ -149,12 +148,11 @@ async fn write_status(
 }
 
 async fn carry_out(
-    scope: Scope<'_>,
     look: &mut Look<'_>,
     seen: &Observation,
     requests: &[Request],
 ) -> Option<Duration> {
-    let outcome = act::carry_out(scope, requests).await;
+    let outcome = act::carry_out(look.scope, requests).await;
     if outcome.is_stale {
         look.again();
     }
@@ -162,7 +160,7 @@ async fn carry_out(
     let failures: Vec<Failure> = refused.map(|f| f.after(&seen.failures)).collect();
     let went_on = outcome.progress || outcome.is_stale;
     let pause = pause_after(&failures).or((!went_on).then_some(PAUSE));
-    scope
+    look.scope
         .ctx
         .memory
         .note(&seen.release.uid().unwrap_or_default(), |notes| {

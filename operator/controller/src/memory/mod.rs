@@ -8,7 +8,6 @@ use changeover_crds::{Phase, ResourceExt, names};
 use changeover_engine::{FLIPS, Failure, Observation, QuestionKey, Record, Through, revision_of};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Service;
-use kube::Resource;
 use tokio::task::AbortHandle;
 
 use crate::shelf::Watched;
@@ -123,8 +122,7 @@ impl Memory {
     pub fn is_own(&self, release: &Watched) -> bool {
         let notes = self.lock();
         let notes = notes.get(&release.uid().unwrap_or_default());
-        let written = notes.and_then(|notes| notes.written.as_ref());
-        written.is_some() && written == release.meta().resource_version.as_ref()
+        notes.is_some_and(|n| n.written.is_some() && n.written == release.resource_version())
     }
 
     /// Gives up every question, of one release or of all.
