@@ -15,7 +15,9 @@ pub const SERVICE: &str = "changeover.dev/service";
 pub const COLOUR: &str = "changeover.dev/colour";
 /// Label: the revision in its short form (label values cannot hold a colon).
 pub const REVISION: &str = "changeover.dev/revision";
-/// Annotation on live Services and Deployments: the epoch of the last switch that touched them.
+/// On live Services as an annotation, on Deployments as a label: the epoch of the last switch that touched
+/// them. An annotation of a Deployment goes on to its ReplicaSets, which takes two more writes each; labels of
+/// a Service go on to its EndpointSlices.
 pub const EPOCH: &str = "changeover.dev/epoch";
 /// Label: which kind of Service this is, [`ROLE_LIVE`] or [`ROLE_PINNED`].
 pub const ROLE: &str = "changeover.dev/role";

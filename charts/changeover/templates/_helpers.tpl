@@ -53,10 +53,10 @@ false
 {{- define "changeover.rules" -}}
 - apiGroups: [changeover.dev]
   resources: [exchangereleases]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch]
 - apiGroups: [changeover.dev]
   resources: [exchangereleases/status]
-  verbs: [patch]
+  verbs: [update]
 # Lets its children name the release as their owner where the cluster asks for this (OwnerReferencesPermissionEnforcement).
 - apiGroups: [changeover.dev]
   resources: [exchangereleases/finalizers]

@@ -77,15 +77,13 @@ pub async fn write_status(
     status: &ExchangeReleaseStatus,
 ) -> Result<ExchangeRelease, CallError> {
     let api = scope.api::<ExchangeRelease>();
-    let patch = json!([
-        {"op": "test", "path": "/metadata/uid", "value": release.uid()},
-        {"op": "test", "path": "/metadata/resourceVersion", "value": release.resource_version()},
-        {"op": "add", "path": "/status", "value": status},
-    ]);
-    let patch: json_patch::Patch =
-        serde_json::from_value(patch).map_err(kube::Error::SerdeError)?;
+    let replaced = ExchangeRelease {
+        metadata: release.metadata.clone(),
+        spec: release.spec.clone(),
+        status: Some(status.clone()),
+    };
     scope.ctx.metrics.request("status", "ExchangeRelease");
-    bounded(api.patch_status(&release.name_any(), &params(), &Patch::Json::<()>(patch))).await
+    bounded(api.replace_status(&release.name_any(), &posted(), &replaced)).await
 }
 
 /// Where requests go, and what learns of the answers.
@@ -115,8 +113,8 @@ impl Scope<'_> {
             }
             Request::Stamp { target, epoch } => {
                 let mut metadata = pinned(target);
-                let annotations = json!({names::EPOCH: epoch.to_string()});
-                metadata.insert("annotations".to_owned(), annotations);
+                let labels = json!({names::EPOCH: epoch.to_string()});
+                metadata.insert("labels".to_owned(), labels);
                 let patch = Patch::Merge(json!({"metadata": metadata}));
                 self.patch::<K>(target, &params(), &patch).await
             }
@@ -130,13 +128,9 @@ impl Scope<'_> {
 
     /// The manifest goes out as it is, not as our types understand it.
     async fn create<K: Kept>(&self, child: &Child) -> Result<bool, CallError> {
-        let params = PostParams {
-            field_manager: params().field_manager,
-            ..PostParams::default()
-        };
         let manifest = serde_json::to_vec(&child.manifest).map_err(kube::Error::SerdeError)?;
         let request = kube::core::Request::new(K::url_path(&(), Some(self.namespace())));
-        let request = request.create(&params, manifest);
+        let request = request.create(&posted(), manifest);
         let request = request.map_err(kube::Error::BuildRequest)?;
         let made = bounded(self.ctx.client.request::<K>(request)).await?;
         K::shelf(self.cache).learn(made);
@@ -164,6 +158,13 @@ impl Scope<'_> {
         bounded(self.api::<K>().delete(&target.name, &params)).await?;
         K::shelf(self.cache).remove(self.of, target);
         Ok(true)
+    }
+}
+
+fn posted() -> PostParams {
+    PostParams {
+        field_manager: params().field_manager,
+        ..PostParams::default()
     }
 }
 

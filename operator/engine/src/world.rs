@@ -39,7 +39,7 @@ impl Stored {
 pub struct Pointing {
     /// The colour in its selector, if all of the selector is as we write it.
     pub colour: Option<Colour>,
-    /// The epoch in its annotation; 0 if it has none.
+    /// The epoch that it is marked with; 0 if it has none.
     pub epoch: i64,
 }
 
@@ -259,11 +259,9 @@ pub(crate) fn label<'o>(object: &'o impl ResourceExt, key: &str) -> Option<&'o s
 }
 
 pub(crate) fn epoch_of(object: &impl ResourceExt) -> i64 {
-    object
-        .annotations()
-        .get(names::EPOCH)
-        .and_then(|e| e.parse().ok())
-        .unwrap_or(0)
+    let marks = [object.annotations(), object.labels()];
+    let epochs = marks.iter().filter_map(|m| m.get(names::EPOCH)?.parse().ok());
+    epochs.max().unwrap_or(0)
 }
 
 pub(crate) fn is_pod_of(pod: &Pod, service: &str, role: &ColourStatus) -> bool {

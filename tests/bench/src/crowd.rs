@@ -8,7 +8,7 @@ use changeover_apiserver_tests::{Operator, Sandbox, exchange};
 use changeover_crds::{ExchangeRelease, Phase};
 use changeover_e2e::{say, while_waiting};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::Api;
+use kube::{Api, ResourceExt};
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
@@ -149,15 +149,26 @@ async fn all_in(sandbox: &Sandbox, phase: Phase, version: &str, wanted: usize) -
         if there == wanted {
             return Ok(());
         }
+        let late = all.iter().find(|release| !is_there(release));
         ensure!(
             started.elapsed() < LIMIT,
-            "{there} of {wanted} are {phase:?}"
+            "{there} of {wanted} are {phase:?}; not so {}",
+            late.map(how_it_is).unwrap_or_default()
         );
         if wanted > 1 {
             say(format!("  {there} of {wanted} are {phase:?}"));
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
+}
+
+/// A release's name, phase and what it says of itself.
+fn how_it_is(release: &ExchangeRelease) -> String {
+    let status = release.status.as_ref();
+    let said = status.iter().flat_map(|s| &s.conditions);
+    let said: Vec<&str> = said.map(|c| c.message.as_str()).collect();
+    let phase = status.and_then(|s| s.phase);
+    format!("{}: {phase:?}; {}", release.name_any(), said.join("; "))
 }
 
 /// A release of so many services with one pod each.

@@ -7,10 +7,9 @@ use crate::server::{Call, Refusal, Verb};
 /// Whether the object is the one that the request means.
 pub fn preconditions(call: &Call, object: &Value) -> Result<(), Refusal> {
     // A patch cannot change a uid (422, like everything that is immutable); its version is looked at
-    // first. A deletion names both as preconditions. A failed `test` of a JSON Patch is 422.
+    // first. A deletion and a replacement name both as preconditions.
     let (version, uid) = match call.verb {
-        Verb::Delete => (409, 409),
-        Verb::Status => (422, 422),
+        Verb::Delete | Verb::Status => (409, 409),
         _ => (409, 422),
     };
     for (field, code) in [("resourceVersion", version), ("uid", uid)] {

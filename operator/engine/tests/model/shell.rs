@@ -181,7 +181,7 @@ pub fn call(request: &Request) -> Call {
         Request::Create(child) => (Verb::Create, child.manifest.clone()),
         Request::Apply { target, child } => (Verb::Apply, pinned(target, child.manifest.clone())),
         Request::Stamp { target, epoch } => {
-            let stamp = json!({"metadata": {"annotations": {names::EPOCH: epoch.to_string()}}});
+            let stamp = json!({"metadata": {"labels": {names::EPOCH: epoch.to_string()}}});
             (Verb::Merge, pinned(target, stamp))
         }
         Request::Flip { patch, .. } => (Verb::Merge, patch.clone()),

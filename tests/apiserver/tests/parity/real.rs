@@ -60,21 +60,20 @@ impl Real {
             field_manager: Some(MANAGER.to_owned()),
             ..PatchParams::default()
         };
+        let posted = PostParams {
+            field_manager: manager.field_manager.clone(),
+            ..PostParams::default()
+        };
         let mut body = call.body.clone();
         body["apiVersion"] = api_version(call.kind).into();
         body["kind"] = call.kind.into();
         body["metadata"]["name"] = call.name.clone().into();
         let pin = |field: &str| body["metadata"][field].as_str().map(str::to_owned);
         let answer = match call.verb {
-            Verb::Create => {
-                let params = PostParams {
-                    field_manager: manager.field_manager,
-                    ..PostParams::default()
-                };
-                api.create(&params, &serde_json::from_value(body)?)
-                    .await
-                    .map(drop)
-            }
+            Verb::Create => api
+                .create(&posted, &serde_json::from_value(body)?)
+                .await
+                .map(drop),
             Verb::Apply => {
                 let manager = manager.force();
                 api.patch(&call.name, &manager, &Patch::Apply(body))
@@ -94,14 +93,8 @@ impl Real {
                 api.delete(&call.name, &params).await.map(drop)
             }
             Verb::Status => {
-                let tests = ["uid", "resourceVersion"].into_iter().filter_map(|field| {
-                    let path = format!("/metadata/{field}");
-                    Some(json!({"op": "test", "path": path, "value": pin(field)?}))
-                });
-                let write = json!({"op": "add", "path": "/status", "value": body["status"]});
-                let patch: Vec<Value> = tests.chain([write]).collect();
-                let patch = Patch::Json::<()>(serde_json::from_value(json!(patch))?);
-                api.patch_status(&call.name, &manager, &patch)
+                let object: DynamicObject = serde_json::from_value(body)?;
+                api.replace_status(&call.name, &posted, &object)
                     .await
                     .map(drop)
             }
