@@ -1,5 +1,5 @@
 use changeover_crds::{ColourStatus, Duration, ExchangeReleaseSpec, ExchangeReleaseStatus, Phase};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::commands::{self, Asked};
@@ -48,6 +48,17 @@ pub(crate) enum Move {
     Ask(Vec<Question>, Timestamp),
     /// Wait for a change, or for this time.
     Wait(Option<Timestamp>),
+}
+
+impl Move {
+    /// How long it may stay without a change.
+    fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Wait(until) => *until,
+            Self::Ask(_, until) => Some(*until),
+            Self::Changed | Self::Requests(_) => None,
+        }
+    }
 }
 
 /// One pass: the world as observed, and the status as it should be.
@@ -146,22 +157,17 @@ impl<'a> Turn<'a> {
         }
         self.derive();
         let old = self.world.release().status.clone().unwrap_or_default();
-        let step = if intent(&old) != intent(&self.next) {
-            Step::Status(Box::new(self.next))
-        } else {
-            match mv {
-                Move::Requests(_) if is_refused && old != self.next => {
-                    Step::Status(Box::new(self.next))
-                }
-                Move::Requests(requests) => Step::Requests(requests),
-                Move::Ask(questions, _) if !questions.is_empty() => Step::Ask(questions),
-                Move::Wait(_) | Move::Ask(..) | Move::Changed if old != self.next => {
-                    Step::Status(Box::new(self.next))
-                }
-                Move::Wait(until) => Step::Wait(until),
-                Move::Ask(_, until) => Step::Wait(Some(until)),
-                Move::Changed => Step::Wait(None),
+        let informs_at = self.informs_at();
+        let is_quiet = old == self.next || informs_at > self.now;
+        let step = match mv {
+            _ if intent(&old) != intent(&self.next) => Step::Status(Box::new(self.next)),
+            Move::Requests(requests) if !is_refused || old == self.next => Step::Requests(requests),
+            Move::Ask(questions, _) if !questions.is_empty() => Step::Ask(questions),
+            mv if is_quiet => {
+                let informs = (old != self.next).then_some(informs_at);
+                Step::Wait(soonest([mv.until(), informs]))
             }
+            _ => Step::Status(Box::new(self.next)),
         };
         let notices = if matches!(step, Step::Status(_)) {
             self.notices
@@ -174,6 +180,20 @@ impl<'a> Turn<'a> {
             notices,
             needs_live,
         }
+    }
+
+    /// When words about progress may be written: a phase that is over in a moment needs none in between.
+    fn informs_at(&self) -> Timestamp {
+        const MOMENT: SignedDuration = SignedDuration::from_secs(2);
+        let is_brief = matches!(
+            self.next.phase,
+            Some(Phase::Preparing | Phase::Verifying | Phase::Switching | Phase::RollingBack)
+        );
+        let since = self.next.phase_since.as_ref().map(|t| t.0);
+        let end = since.and_then(|since| since.checked_add(MOMENT).ok());
+        // What has a reason of its own is no progress.
+        let is_progress = is_brief && self.why.reason.is_none();
+        end.filter(|_| is_progress).unwrap_or(self.now)
     }
 
     /// Fills in what follows from the world.

@@ -260,7 +260,9 @@ pub(crate) fn label<'o>(object: &'o impl ResourceExt, key: &str) -> Option<&'o s
 
 pub(crate) fn epoch_of(object: &impl ResourceExt) -> i64 {
     let marks = [object.annotations(), object.labels()];
-    let epochs = marks.iter().filter_map(|m| m.get(names::EPOCH)?.parse().ok());
+    let epochs = marks
+        .iter()
+        .filter_map(|m| m.get(names::EPOCH)?.parse().ok());
     epochs.max().unwrap_or(0)
 }
 

@@ -8,9 +8,9 @@ use changeover_apiserver_tests::{Operator, Sandbox, exchange};
 use changeover_crds::{ExchangeRelease, Phase};
 use changeover_e2e::{say, while_waiting};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::{Api, ResourceExt};
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::runtime::wait::await_condition;
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 

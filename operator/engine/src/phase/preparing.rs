@@ -46,13 +46,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     }
     if is_ready {
         turn.enter(Phase::Verifying);
-        turn.say(
-            None,
-            format!(
-                "{} is ready on {} and is being probed",
-                candidate.version, candidate.colour
-            ),
-        );
+        turn.say(None, super::verifying::probed(&candidate));
         return Move::Changed;
     }
     turn.say(

@@ -1,4 +1,4 @@
-//! No status: a new release, or one whose status was lost (a restore, a replace).
+//! No status: a new release, which begins at once, or one whose status was lost (a restore, a replace).
 
 use changeover_crds::{Colour, ColourStatus, Phase, ResourceExt, names};
 
@@ -20,8 +20,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let mut colours = colours.into_iter();
     let Some(live) = colours.next() else {
         turn.enter(Phase::Pending);
-        turn.say(None, "waits for the first release");
-        return Move::Changed;
+        return super::resting::step(turn);
     };
     let other = colours.next();
     turn.say(

@@ -61,6 +61,7 @@ pub(super) fn settle(turn: &mut Turn<'_>) -> Move {
     let version = turn.next.live.as_ref().map(|l| l.version.clone());
     let note = format!("{} stays live", version.unwrap_or_default());
     turn.tell(News::Baked, note);
+    describe(turn);
     Move::Changed
 }
 

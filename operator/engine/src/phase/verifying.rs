@@ -40,8 +40,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         turn.say(None, format!("{} is being repaired", candidate.version));
         return Move::Requests(batch);
     }
-    let (version, colour) = (&candidate.version, candidate.colour);
-    turn.say(None, format!("{version} on {colour} is being probed"));
+    turn.say(None, probed(&candidate));
     match trials {
         Trials::Run(questions) => Move::Ask(questions, deadline),
         Trials::Later(at) => Move::Wait(Some(at.min(deadline))),
@@ -52,11 +51,22 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             let trouble = trouble(turn, &candidate);
             turn.say(
                 None,
-                format!("{version} lost ready pods while it was probed{trouble}"),
+                format!(
+                    "{} lost ready pods while it was probed{trouble}",
+                    candidate.version
+                ),
             );
             Move::Wait(Some(deadline))
         }
     }
+}
+
+/// What is said while it goes on.
+pub(super) fn probed(candidate: &ColourStatus) -> String {
+    format!(
+        "{} on {} is being probed",
+        candidate.version, candidate.colour
+    )
 }
 
 /// How smoke probes and journeys stand.

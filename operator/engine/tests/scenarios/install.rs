@@ -7,6 +7,7 @@ use super::stories;
 stories!(
     first_install,
     first_install_without_smoke_probes,
+    first_install_that_cannot_be_carried_out,
     first_install_that_never_gets_ready,
     fixed_first_install,
     first_install_loses_its_pods_in_the_switch,
@@ -39,6 +40,26 @@ fn first_install_without_smoke_probes() -> Story {
     });
     Story::given("first install without smoke probes", World::new(spec))
         .then("it is live", |w| assert_eq!(w.phase(), "Live"))
+}
+
+fn first_install_that_cannot_be_carried_out() -> Story {
+    let invalid = spec("1", |s| {
+        s["services"][0]["smoke"][0]["expect"]["json"] = serde_json::json!({"$[": 1})
+    });
+    Story::given(
+        "first install that cannot be carried out",
+        World::new(invalid),
+    )
+    .then("it says so and begins nothing", |w| {
+        let (reason, _) = w.condition("Stalled").unwrap();
+        assert_eq!(
+            (w.phase().as_str(), reason.as_str()),
+            ("Pending", "InvalidSpec")
+        );
+        assert_eq!(w.api.list("Deployment").count(), 0);
+    })
+    .when(|w| w.apply(exchange("1")))
+    .then("corrected, it is live", |w| assert_eq!(w.phase(), "Live"))
 }
 
 fn failing(fate: Fate) -> World {

@@ -137,8 +137,10 @@ fn deadline_reset_by_pod_churn() {
             world.step();
             world.tick();
         }
+        world.advance_clock(jiff::SignedDuration::from_secs(15));
+        world.step();
         world.delete_a_pod("user", "green");
-        world.advance_clock(jiff::SignedDuration::from_secs(30));
+        world.advance_clock(jiff::SignedDuration::from_secs(15));
     }
     caught(&world.api.checker.violations, "I10 bounded: Preparing");
 }
