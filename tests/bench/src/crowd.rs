@@ -3,13 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use changeover_apiserver_tests::{Operator, Sandbox, exchange};
 use changeover_crds::{ExchangeRelease, Phase};
 use changeover_e2e::{say, while_waiting};
+use futures::{TryStreamExt, pin_mut};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use kube::runtime::wait::await_condition;
+use kube::runtime::{WatchStreamExt, reflector, watcher};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -21,6 +23,8 @@ const RELEASES: usize = 200;
 const REST: Duration = Duration::from_secs(30);
 /// A crowd that takes longer is stuck.
 const LIMIT: Duration = Duration::from_secs(420);
+/// Between two words on progress.
+const TELL: Duration = Duration::from_secs(5);
 const REQUESTS: &str = "changeover_api_requests_total";
 
 /// All of it.
@@ -133,33 +137,49 @@ async fn apply(sandbox: &Sandbox, release: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Waits until so many releases are in a phase with a version live.
+/// Waits until so many releases are in a phase with a version live. A watch tells: to list them all each
+/// second would be a load of its own.
 async fn all_in(sandbox: &Sandbox, phase: Phase, version: &str, wanted: usize) -> Result<()> {
-    let started = Instant::now();
+    let (known, writer) = reflector::store();
     let releases = sandbox.api::<ExchangeRelease>();
-    loop {
-        let all = releases.list(&ListParams::default()).await?;
-        let is_there = |release: &&ExchangeRelease| {
-            let status = release.status.as_ref();
-            status.is_some_and(|s| {
-                s.phase == Some(phase) && s.live.as_ref().is_some_and(|l| l.version == version)
-            })
-        };
-        let there = all.iter().filter(is_there).count();
-        if there == wanted {
-            return Ok(());
+    let changes = watcher(releases, watcher::Config::default()).default_backoff();
+    let changes = changes.reflect(writer).touched_objects();
+    pin_mut!(changes);
+    let is_there = |release: &ExchangeRelease| {
+        let status = release.status.as_ref();
+        status.is_some_and(|s| {
+            s.phase == Some(phase) && s.live.as_ref().is_some_and(|l| l.version == version)
+        })
+    };
+    let state = || {
+        let all = known.state();
+        let late = all
+            .iter()
+            .find(|release| !is_there(release))
+            .map(|r| how_it_is(r));
+        (
+            all.iter().filter(|r| is_there(r)).count(),
+            late.unwrap_or_default(),
+        )
+    };
+    let mut told = Instant::now();
+    let follow = async {
+        while changes.try_next().await?.is_some() {
+            let (there, _) = state();
+            if there == wanted {
+                return Ok(());
+            }
+            if wanted > 1 && told.elapsed() > TELL {
+                say(format!("  {there} of {wanted} are {phase:?}"));
+                told = Instant::now();
+            }
         }
-        let late = all.iter().find(|release| !is_there(release));
-        ensure!(
-            started.elapsed() < LIMIT,
-            "{there} of {wanted} are {phase:?}; not so {}",
-            late.map(how_it_is).unwrap_or_default()
-        );
-        if wanted > 1 {
-            say(format!("  {there} of {wanted} are {phase:?}"));
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+        bail!("the watch of releases ended")
+    };
+    timeout(LIMIT, follow).await.unwrap_or_else(|_| {
+        let (there, late) = state();
+        bail!("{there} of {wanted} are {phase:?}; not so {late}")
+    })
 }
 
 /// A release's name, phase and what it says of itself.
