@@ -6,6 +6,10 @@ use crate::server::{Call, Refusal, Verb};
 
 /// Whether the object is the one that the request means.
 pub fn preconditions(call: &Call, object: &Value) -> Result<(), Refusal> {
+    if call.verb == Verb::Status && call.body["metadata"]["resourceVersion"].is_null() {
+        let message = "metadata.resourceVersion: must be specified for an update".into();
+        return Err(Refusal { code: 422, message });
+    }
     // A patch cannot change a uid (422, like everything that is immutable); its version is looked at
     // first. A deletion and a replacement name both as preconditions.
     let (version, uid) = match call.verb {
