@@ -2,14 +2,14 @@ use std::sync::Arc;
 
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::ask::Http;
 use crate::cache::{Cache, Caches};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::shelf::Release;
-use crate::wake::Wakers;
+use crate::wake::Waker;
 
 /// What every reconcile shares.
 pub struct Context {
@@ -17,15 +17,12 @@ pub struct Context {
     pub caches: Caches,
     pub memory: Memory,
     pub http: Http,
-    pub wakers: Wakers,
+    pub waker: Waker,
     pub metrics: Arc<Metrics>,
     /// This replica's name, for Events.
     pub instance: String,
     /// Whether an admission policy checks who approves.
     pub approvers_verified: bool,
-    /// Turns of those who work on a release, in the order in which they came. The queue of releases itself
-    /// serves who came last: under load, others would starve.
-    pub turns: Semaphore,
     /// Whether this replica still leads.
     pub leading: watch::Receiver<bool>,
 }

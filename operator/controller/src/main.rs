@@ -9,6 +9,7 @@ mod leader;
 mod look;
 mod memory;
 mod metrics;
+mod queue;
 mod reconcile;
 mod run;
 mod settings;

@@ -9,7 +9,6 @@ use changeover_engine::{Decision, Failure, Notice, Observation, Request, Step, d
 use futures::FutureExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
-use kube::runtime::controller::Action;
 use thiserror::Error;
 
 use crate::act;
@@ -31,7 +30,7 @@ const RESYNC: Duration = Duration::from_secs(60);
 
 /// Why a reconcile ended early. It is tried again.
 #[derive(Debug, Error)]
-pub enum Error {
+enum Error {
     /// The API server.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -40,30 +39,26 @@ pub enum Error {
     Panic(String),
 }
 
-/// Drives one release until it has to wait, when its turn has come. A panic inside must not end the stream of all releases.
-pub async fn reconcile(release: Arc<Watched>, ctx: Arc<Context>) -> Result<Action, Error> {
-    let Ok(_turn) = ctx.turns.acquire().await else {
-        return Ok(Action::await_change());
-    };
+/// Drives one release until it has to wait; how long, if not until something changes. A panic inside must not
+/// end the work on all releases.
+pub async fn reconcile(release: Arc<Watched>, ctx: Arc<Context>) -> Option<Duration> {
     let started = Instant::now();
-    let name = release.name_any();
+    let (name, namespace) = (release.name_any(), release.namespace());
     let driven = AssertUnwindSafe(drive(&release, &ctx)).catch_unwind().await;
     ctx.metrics.reconciled(started.elapsed());
-    driven.unwrap_or(Err(Error::Panic(name)))
+    driven
+        .unwrap_or_else(|_| Err(Error::Panic(name.clone())))
+        .unwrap_or_else(|error| {
+            tracing::warn!(name, namespace, %error, "reconcile ended early; tried again in {PAUSE:?}");
+            Some(PAUSE)
+        })
 }
 
-/// What to do about an error: wait a little.
-pub fn on_error(release: Arc<Watched>, error: &Error, _: Arc<Context>) -> Action {
-    let (name, namespace) = (release.name_any(), release.namespace());
-    tracing::warn!(name, namespace, %error, "reconcile ended early; tried again in {PAUSE:?}");
-    Action::requeue(PAUSE)
-}
-
-async fn drive(release: &Watched, ctx: &Arc<Context>) -> Result<Action, Error> {
+async fn drive(release: &Watched, ctx: &Arc<Context>) -> Result<Option<Duration>, Error> {
     let of = Release::from_obj(release);
     let namespace = release.namespace().unwrap_or_default();
     let Some(cache) = ctx.caches.of(&namespace) else {
-        return Ok(Action::await_change());
+        return Ok(None);
     };
     let scope = Scope {
         ctx,
@@ -74,11 +69,11 @@ async fn drive(release: &Watched, ctx: &Arc<Context>) -> Result<Action, Error> {
     let mut look = Look::new(scope, &uid);
     for _ in 0..STEPS {
         if !*ctx.leading.borrow() {
-            return Ok(Action::await_change());
+            return Ok(None);
         }
         let Some(mut seen) = look.see().await? else {
             ctx.memory.forget(&uid);
-            return Ok(Action::await_change());
+            return Ok(None);
         };
         if seen.release.metadata.deletion_timestamp.is_some() {
             ctx.memory.hush(Some(&uid));
@@ -98,12 +93,12 @@ async fn drive(release: &Watched, ctx: &Arc<Context>) -> Result<Action, Error> {
             Step::Wait(until) => Some(until.map_or(RESYNC, |at| remaining(now, at))),
         };
         if let Some(pause) = pause {
-            return Ok(Action::requeue(pause.min(RESYNC)));
+            return Ok(Some(pause.min(RESYNC)));
         }
     }
     let name = release.name_any();
     tracing::warn!(name, namespace, "{STEPS} steps without coming to rest");
-    Ok(Action::requeue(PAUSE))
+    Ok(Some(PAUSE))
 }
 
 /// Asks what is to be asked, and decides what else there is to do: asking changes nothing in the cluster,

@@ -1,17 +1,17 @@
-//! Joins everything: web server from the start, then the lease, then the controllers.
+//! Joins everything: web server from the start, then the lease, then the work on releases.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::ready;
+use futures::stream::{BoxStream, select_all};
 use futures::{Stream, StreamExt, TryStreamExt};
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::{Controller, WatchStreamExt, controller, reflector, watcher};
+use kube::runtime::{WatchStreamExt, reflector, watcher};
 use kube::{Api, Client, ResourceExt};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 
 use crate::ask::Http;
 use crate::cache::Caches;
@@ -20,16 +20,15 @@ use crate::context::Context;
 use crate::leader::{Election, Lost};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
-use crate::reconcile::{on_error, reconcile};
+use crate::queue::serve;
+use crate::reconcile::reconcile;
 use crate::settings::Settings;
 use crate::shelf::{Release, Watched};
-use crate::wake::Wakers;
+use crate::wake::Waker;
 use crate::web;
 
 /// Releases that are worked on at the same time.
 const TURNS: usize = 8;
-/// The queue of releases hands out all it has: [`Context::turns`] bounds the work.
-const UNBOUNDED: u16 = 0;
 /// How long a reconcile in progress may go on after SIGTERM.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -62,26 +61,21 @@ pub enum RunError {
 pub async fn run(settings: Settings) -> Result<(), RunError> {
     let client = connect().await.map_err(RunError::Config)?;
     let (lead, leading) = watch::channel(false);
-    let (mut wakers, mut caches) = (Wakers::default(), Caches::default());
-    let watched: Vec<_> = settings
-        .namespaces()
-        .into_iter()
-        .map(|namespace| {
-            let changes = caches.open(&client, namespace.clone());
-            let woken = wakers.open(namespace.clone());
-            (namespace, futures::stream::select(changes, woken))
-        })
-        .collect();
+    let (waker, woken) = Waker::open();
+    let mut caches = Caches::default();
+    let mut reasons = vec![woken.boxed()];
+    for namespace in settings.namespaces() {
+        reasons.push(caches.open(&client, namespace).boxed());
+    }
     let ctx = Arc::new(Context {
         client: client.clone(),
         caches,
         memory: Memory::default(),
         http: Http::new()?,
-        wakers,
+        waker,
         metrics: Arc::new(Metrics::new()),
         instance: settings.pod_name.clone(),
         approvers_verified: settings.approvers_verified,
-        turns: Semaphore::new(TURNS),
         leading,
     });
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signal)?;
@@ -103,23 +97,14 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     ctx.metrics.lead(true);
     lead.send_replace(true);
     let (stop, stopped) = watch::channel(false);
-    let mut controllers = JoinSet::new();
-    for (namespace, reasons) in watched {
-        controllers.spawn(control(
-            client.clone(),
-            namespace,
-            reasons,
-            ctx.clone(),
-            stopped.clone(),
-        ));
-    }
+    let mut work = tokio::spawn(control(settings.namespaces(), reasons, ctx.clone(), stopped));
 
     tokio::select! {
         ended = &mut web => return web_ended(ended, &settings),
         lost = election.hold() => {
             lead.send_replace(false);
             // Nothing that a former leader began goes on.
-            controllers.shutdown().await;
+            work.abort();
             ctx.memory.hush(None);
             return Err(lost.into());
         }
@@ -127,11 +112,8 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     }
     tracing::info!("finishes what is in progress");
     stop.send_replace(true);
-    ctx.turns.close();
-    // A controller whose CRD is missing would never end: bound it.
-    let ended = async { while controllers.join_next().await.is_some() {} };
-    let in_time = tokio::time::timeout(GRACE, ended).await.is_ok();
-    tracing::info!(in_time, "controllers ended");
+    let in_time = tokio::time::timeout(GRACE, &mut work).await.is_ok();
+    tracing::info!(in_time, "the work on releases ended");
     election.release().await;
     Ok(())
 }
@@ -140,34 +122,32 @@ fn web_ended(ended: std::io::Result<()>, settings: &Settings) -> Result<(), RunE
     ended.map_err(|error| RunError::Web(settings.listen, error))
 }
 
-/// Watches releases; each change of one, of a child, or of what is known is a reason to look.
+/// Works on releases: each change of one, of a child, or of what is known is a reason to look.
 async fn control(
-    client: Client,
-    namespace: Option<String>,
-    reasons: impl Stream<Item = Release> + Send + 'static,
+    namespaces: Vec<Option<String>>,
+    mut reasons: Vec<BoxStream<'static, Release>>,
     ctx: Arc<Context>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let releases: Api<Watched> = namespace.map_or_else(
-        || Api::all(client.clone()),
-        |n| Api::namespaced(client.clone(), &n),
-    );
-    let (known, writer) = reflector::store();
-    let controller = Controller::for_stream(watch_releases(releases, writer, ctx.clone()), known)
-        .with_config(controller::Config::default().concurrency(UNBOUNDED))
-        .reconcile_on(reasons)
-        .graceful_shutdown_on(async move {
-            // An error means that the sender is gone, which is a stop as well.
-            stopped.wait_for(|stop| *stop).await.ok();
-        });
-    controller
-        .run(reconcile, on_error, ctx)
-        .for_each(|result| async {
-            if let Err(error) = result {
-                tracing::warn!(%error, "watch or queue");
-            }
-        })
-        .await;
+    let mut known = Vec::new();
+    for namespace in namespaces {
+        let client = ctx.client.clone();
+        let releases: Api<Watched> = namespace.map_or_else(
+            || Api::all(client.clone()),
+            |n| Api::namespaced(client.clone(), &n),
+        );
+        let (store, writer) = reflector::store();
+        reasons.push(watch_releases(releases, writer, ctx.clone()).boxed());
+        known.push(store);
+    }
+    let work = |of: Release| {
+        let release = known.iter().find_map(|store| store.get(&of));
+        let ctx = ctx.clone();
+        async move { reconcile(release?, ctx).await }
+    };
+    // An error means that the sender is gone, which is a stop as well.
+    let stop = async { drop(stopped.wait_for(|stop| *stop).await) };
+    serve(select_all(reasons), TURNS, stop, work).await;
 }
 
 /// Each change of a release by someone else. What is gone is forgotten.
@@ -175,7 +155,7 @@ fn watch_releases(
     releases: Api<Watched>,
     writer: Writer<Watched>,
     ctx: Arc<Context>,
-) -> impl Stream<Item = watcher::Result<Watched>> + Send {
+) -> impl Stream<Item = Release> + Send {
     let forgetting = ctx.clone();
     watcher(releases, watcher::Config::default())
         .backoff(watch_backoff())
@@ -187,5 +167,9 @@ fn watch_releases(
         })
         .reflect(writer)
         .applied_objects()
-        .try_filter(move |release| ready(!ctx.memory.is_own(release)))
+        .filter_map(move |release| {
+            let news = release.inspect_err(|error| tracing::warn!(%error, "watch of releases"));
+            let news = news.ok().filter(|release| !ctx.memory.is_own(release));
+            ready(news.map(|release| Release::from_obj(&release)))
+        })
 }

@@ -1,37 +1,27 @@
-//! Makes a controller look at a release although nothing changed in the cluster: an answer came.
-
-use std::collections::HashMap;
+//! Makes the operator look at a release although nothing changed in the cluster: an answer came.
 
 use futures::Stream;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::shelf::Release;
 
-/// A way to the controller of every watched namespace; `None` watches all.
+/// A way to the queue of releases.
 ///
 /// Unbounded, and yet bounded: a question that was asked wakes at most once.
-#[derive(Debug, Default)]
-pub struct Wakers(HashMap<Option<String>, UnboundedSender<Release>>);
+#[derive(Debug)]
+pub struct Waker(UnboundedSender<Release>);
 
-impl Wakers {
-    /// Opens the way to a namespace's controller.
-    pub fn open(&mut self, namespace: Option<String>) -> impl Stream<Item = Release> + use<> {
-        let (waker, woken) = unbounded_channel();
-        self.0.insert(namespace, waker);
-        futures::stream::unfold(woken, |mut woken: UnboundedReceiver<Release>| async {
-            woken.recv().await.map(|release| (release, woken))
-        })
+impl Waker {
+    /// Opens the way, and gives its other end.
+    pub fn open() -> (Self, impl Stream<Item = Release> + use<>) {
+        let (waker, mut woken) = unbounded_channel();
+        let woken = futures::stream::poll_fn(move |cx| woken.poll_recv(cx));
+        (Self(waker), woken)
     }
 
-    /// Wakes the controller that watches this release.
+    /// Has a release looked at.
     pub fn wake(&self, namespace: &str, name: &str) {
-        let controller = self
-            .0
-            .get(&Some(namespace.to_owned()))
-            .or_else(|| self.0.get(&None));
-        if let Some(controller) = controller {
-            // A controller that ended looks at nothing any more.
-            controller.send(Release::new(name).within(namespace)).ok();
-        }
+        // A queue that ended looks at nothing any more.
+        self.0.send(Release::new(name).within(namespace)).ok();
     }
 }

@@ -80,7 +80,7 @@ impl Task {
             }
             Heard::Another => return,
         }
-        self.ctx.wakers.wake(&self.namespace, &self.name);
+        self.ctx.waker.wake(&self.namespace, &self.name);
     }
 
     fn log(&self, key: &QuestionKey, attempt: u8, result: &Result<Finding, String>) {
