@@ -8,7 +8,7 @@ use futures::stream::{BoxStream, select_all};
 use futures::{Stream, StreamExt, TryStreamExt};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::{WatchStreamExt, reflector, watcher};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, ResourceExt};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -97,7 +97,12 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     ctx.metrics.lead(true);
     lead.send_replace(true);
     let (stop, stopped) = watch::channel(false);
-    let mut work = tokio::spawn(control(settings.namespaces(), reasons, ctx.clone(), stopped));
+    let mut work = tokio::spawn(control(
+        settings.namespaces(),
+        reasons,
+        ctx.clone(),
+        stopped,
+    ));
 
     tokio::select! {
         ended = &mut web => return web_ended(ended, &settings),
