@@ -211,6 +211,7 @@ fn release(name: &str, version: &str, services: usize) -> Value {
         // A crowd is slow, and not to be judged for it.
         ("/spec/progressDeadline", json!("10m")),
         ("/spec/switchDeadline", json!("5m")),
+        ("/spec/verification/timeout", json!("5m")),
     ] {
         if let Some(slot) = release.pointer_mut(place) {
             *slot = value;
