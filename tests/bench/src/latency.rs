@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use changeover_apiserver_tests::until;
 use changeover_crds::{Colour, ExchangeRelease, Phase, names};
 use changeover_e2e::{Lab, RELEASE, Spec, Stage, say};
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::figures::{self, Spans};
@@ -94,7 +96,14 @@ async fn there_and_back(
     let is_back = |release: &ExchangeRelease| phase(release) == Some(Phase::RolledBack);
     stage.until("the way back", LIMIT, is_back).await?;
     into.back.add(span(asked, trace.all_show(old)?));
-    Ok(())
+    // A colour is made anew when its former pods are gone: the next release would be measured with their end.
+    let pods = stage.api::<Pod>();
+    let left = ListParams::default().labels(&format!("{}={new}", names::COLOUR));
+    until(LIMIT, async || {
+        let left = pods.list(&left).await?.items.len();
+        Ok((left > 0).then(|| format!("{left} pods of {new} are left")))
+    })
+    .await
 }
 
 fn phase(release: &ExchangeRelease) -> Option<Phase> {
