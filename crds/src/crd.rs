@@ -13,8 +13,7 @@ const STATUS: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/status"
 pub fn definition() -> Result<Value, serde_json::Error> {
     let mut json = serde_json::to_value(ExchangeRelease::crd())?;
     normalise(&mut json);
-    // One writer replaces it whole. Field by field, the API server would spend more on who owns what in it than
-    // on all the rest of the write.
+    // One writer replaces it whole: who owns each field of it need not stand in every answer and watch event.
     if let Some(status) = json.pointer_mut(STATUS).and_then(Value::as_object_mut) {
         status.insert("x-kubernetes-map-type".to_owned(), "atomic".into());
     }

@@ -16,10 +16,10 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client, Resource};
+use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 
-use crate::client::watch_backoff;
+use crate::client::{watch_backoff, within};
 use crate::shelf::{Release, Shelf};
 
 /// The children of all releases in one watched namespace, or in all.
@@ -124,12 +124,8 @@ fn watch_kind<K: Kept>(
     namespace: Option<&str>,
     cache: Arc<Cache>,
 ) -> BoxStream<'static, Release> {
-    let api: Api<K> = namespace.map_or_else(
-        || Api::all(client.clone()),
-        |n| Api::namespaced(client.clone(), n),
-    );
     let labelled = watcher::Config::default().labels(names::RELEASE);
-    let events = watcher(api, labelled).backoff(watch_backoff());
+    let events = watcher(within::<K>(client, namespace), labelled).backoff(watch_backoff());
     let news = events.map(move |event| match event {
         Ok(event) => K::shelf(&cache).hear(event),
         Err(error) => {

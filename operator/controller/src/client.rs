@@ -4,9 +4,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
+use kube::core::NamespaceResourceScope;
 use kube::runtime::utils::{Backoff, ResetTimerBackoff};
 use kube::runtime::watcher::ExponentialBackoff;
-use kube::{Client, Config};
+use kube::{Api, Client, Config, Resource};
 use thiserror::Error;
 
 /// Longest time one call may take. Shorter than what a fresh lease has left.
@@ -53,6 +54,17 @@ fn said(error: &kube::Error) -> String {
         kube::Error::Api(status) => status.message.clone(),
         other => format!("the API server cannot be reached: {other}"),
     }
+}
+
+/// Objects of one kind in a watched namespace, or in all.
+pub fn within<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+{
+    namespace.map_or_else(
+        || Api::all(client.clone()),
+        |namespace| Api::namespaced(client.clone(), namespace),
+    )
 }
 
 /// Connects with the pod's service account, or with the person's kubeconfig.

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::ask::Http;
 use crate::cache::Caches;
-use crate::client::{connect, watch_backoff};
+use crate::client::{connect, watch_backoff, within};
 use crate::context::Context;
 use crate::leader::{Election, Lost};
 use crate::memory::Memory;
@@ -136,11 +136,7 @@ async fn control(
 ) {
     let mut known = Vec::new();
     for namespace in namespaces {
-        let client = ctx.client.clone();
-        let releases: Api<Watched> = namespace.map_or_else(
-            || Api::all(client.clone()),
-            |n| Api::namespaced(client.clone(), &n),
-        );
+        let releases = within(&ctx.client, namespace.as_deref());
         let (store, writer) = reflector::store();
         reasons.push(watch_releases(releases, writer, ctx.clone()).boxed());
         known.push(store);

@@ -157,15 +157,14 @@ impl<'a> Turn<'a> {
         }
         self.derive();
         let old = self.world.release().status.clone().unwrap_or_default();
+        let is_news = old != self.next;
         let informs_at = self.informs_at();
-        let is_quiet = old == self.next || informs_at > self.now;
         let step = match mv {
             _ if intent(&old) != intent(&self.next) => Step::Status(Box::new(self.next)),
-            Move::Requests(requests) if !is_refused || old == self.next => Step::Requests(requests),
+            Move::Requests(requests) if !(is_refused && is_news) => Step::Requests(requests),
             Move::Ask(questions, _) if !questions.is_empty() => Step::Ask(questions),
-            mv if is_quiet => {
-                let informs = (old != self.next).then_some(informs_at);
-                Step::Wait(soonest([mv.until(), informs]))
+            mv if !is_news || informs_at > self.now => {
+                Step::Wait(soonest([mv.until(), is_news.then_some(informs_at)]))
             }
             _ => Step::Status(Box::new(self.next)),
         };

@@ -151,21 +151,11 @@ async fn all_in(sandbox: &Sandbox, phase: Phase, version: &str, wanted: usize) -
             s.phase == Some(phase) && s.live.as_ref().is_some_and(|l| l.version == version)
         })
     };
-    let state = || {
-        let all = known.state();
-        let late = all
-            .iter()
-            .find(|release| !is_there(release))
-            .map(|r| how_it_is(r));
-        (
-            all.iter().filter(|r| is_there(r)).count(),
-            late.unwrap_or_default(),
-        )
-    };
+    let there = || known.state().iter().filter(|r| is_there(r)).count();
     let mut told = Instant::now();
     let follow = async {
         while changes.try_next().await?.is_some() {
-            let (there, _) = state();
+            let there = there();
             if there == wanted {
                 return Ok(());
             }
@@ -177,8 +167,10 @@ async fn all_in(sandbox: &Sandbox, phase: Phase, version: &str, wanted: usize) -
         bail!("the watch of releases ended")
     };
     timeout(LIMIT, follow).await.unwrap_or_else(|_| {
-        let (there, late) = state();
-        bail!("{there} of {wanted} are {phase:?}; not so {late}")
+        let all = known.state();
+        let late = all.iter().find(|release| !is_there(release));
+        let late = late.map(|release| how_it_is(release)).unwrap_or_default();
+        bail!("{} of {wanted} are {phase:?}; not so {late}", there())
     })
 }
 

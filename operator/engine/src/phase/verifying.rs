@@ -46,9 +46,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     match trials {
         Trials::Run(questions) => Move::Ask(questions, deadline),
         Trials::Later(at) => Move::Wait(Some(at.min(deadline))),
-        Trials::Passed(pods) if turn.world.serves(&candidate, all_of) => {
-            pass(turn, &candidate, pods, deadline)
-        }
+        Trials::Passed(pods) if is_passed => pass(turn, &candidate, pods, deadline),
         Trials::Passed(_) | Trials::Failed(..) => {
             let trouble = trouble(turn, &candidate);
             turn.say(
