@@ -196,7 +196,7 @@ mod tests {
         assert!(begun.recv().await.is_some());
         stop.send(()).unwrap();
         tokio::task::yield_now().await;
-        gate.add_permits(1);
+        gate.add_permits(2);
         serving.await.unwrap();
         assert_eq!(begun.recv().await, None, "the other was not begun");
     }
