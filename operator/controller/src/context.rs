@@ -30,7 +30,7 @@ pub struct Context {
 /// One release, and all that is needed to look at it and to change it.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
-    pub ctx: &'a Context,
+    pub ctx: &'a Arc<Context>,
     pub cache: &'a Cache,
     pub of: &'a Release,
 }

@@ -1,12 +1,12 @@
 //! Reads what the engine wants to know: at the beginning of a pass the release from the API server and its
-//! children from the cache; where the engine wants more, everything from the API server. What a pass has read
-//! it goes on from, for a moment: what it writes meanwhile, the answers tell.
+//! children from the cache; where the engine wants more, the children from the API server. What was read there
+//! is gone on from, for a moment: what is written meanwhile, the answers tell.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use changeover_crds::{ExchangeRelease, names};
-use changeover_engine::Observation;
+use changeover_engine::{Observation, Reads};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
@@ -18,40 +18,47 @@ use kube::api::ListParams;
 use crate::cache::Kept;
 use crate::client::{CallError, bounded};
 use crate::context::Scope;
-
-/// How long a pass goes on from what it has read.
-const FRESH: Duration = Duration::from_millis(500);
+use crate::memory::FRESH;
 
 /// What one pass has read of a release.
 pub struct Look<'a> {
     pub scope: Scope<'a>,
+    uid: &'a str,
     /// The release, and when it was read.
     release: Option<(ExchangeRelease, Instant)>,
-    /// When everything was read from the API server.
-    live: Option<Instant>,
-    /// Nothing less than the API server will do.
-    must_be_live: bool,
+    /// What is to be read from the API server first.
+    wanted: Reads,
 }
 
 impl<'a> Look<'a> {
-    pub fn new(scope: Scope<'a>, uid: &str) -> Self {
+    pub fn new(scope: Scope<'a>, uid: &'a str) -> Self {
         let is_due = scope.ctx.memory.must_look(uid, Instant::now());
         Self {
             scope,
+            uid,
             release: None,
-            live: None,
-            must_be_live: is_due || !scope.cache.is_filled(),
+            wanted: if is_due || !scope.cache.is_filled() {
+                Reads::Everything
+            } else {
+                Reads::Release
+            },
         }
     }
 
     /// Whether a decision on what was seen rests on reads that were made for it.
-    pub fn is_live(&self) -> bool {
-        self.live.is_some_and(|read| read.elapsed() < FRESH)
+    pub fn covers(&self, reads: Reads) -> bool {
+        let memory = &self.scope.ctx.memory;
+        memory.covers(self.uid, reads, Instant::now())
     }
 
-    /// What was read does not hold any more, or is not enough: everything is read anew.
-    pub fn again(&mut self) {
-        self.must_be_live = true;
+    /// What was read does not hold any more, or is not enough: so much is read anew.
+    pub fn again(&mut self, reads: Reads) {
+        self.wanted = reads;
+    }
+
+    /// The release is another one than this pass knows.
+    pub fn forget_release(&mut self) {
+        self.release = None;
     }
 
     /// The release as it is after a write of ours.
@@ -64,7 +71,7 @@ impl<'a> Look<'a> {
     /// One observation; `None` when the release is gone.
     pub async fn see(&mut self) -> Result<Option<Observation>, CallError> {
         let memory = &self.scope.ctx.memory;
-        if self.must_be_live {
+        if self.wanted > Reads::Release {
             self.read_children().await?;
             self.release = None;
         }
@@ -73,11 +80,10 @@ impl<'a> Look<'a> {
         let Some(release) = self.release().await? else {
             return Ok(None);
         };
-        if std::mem::take(&mut self.must_be_live) {
+        let read = std::mem::replace(&mut self.wanted, Reads::Release);
+        if read > Reads::Release {
             // Counted from the answers: a slow API server would never do otherwise.
-            let now = Instant::now();
-            self.live = Some(now);
-            memory.looked(&release.uid().unwrap_or_default(), now);
+            memory.looked(self.uid, read, Instant::now());
         }
         let mut seen = self.observation(release);
         memory.tidy(&seen, Timestamp::now());
@@ -107,17 +113,22 @@ impl<'a> Look<'a> {
     }
 
     async fn read_children(&self) -> Result<(), CallError> {
-        let all = tokio::try_join!(
-            self.list::<Deployment>(),
-            self.list::<Service>(),
-            self.list::<ConfigMap>(),
-            self.list::<PodDisruptionBudget>(),
-            self.list::<ControllerRevision>(),
-            self.list::<Pod>(),
-            self.list::<EndpointSlice>(),
-        );
-        all.map(drop)
-            .inspect_err(|error| self.scope.ctx.metrics.refused("list", error.reason()))
+        let ready = async { tokio::try_join!(self.list::<Pod>(), self.list::<EndpointSlice>()) };
+        let others = async {
+            tokio::try_join!(
+                self.list::<Deployment>(),
+                self.list::<Service>(),
+                self.list::<ConfigMap>(),
+                self.list::<PodDisruptionBudget>(),
+                self.list::<ControllerRevision>(),
+            )
+        };
+        let read = match self.wanted {
+            Reads::Release => Ok(()),
+            Reads::Readiness => ready.await.map(drop),
+            Reads::Everything => tokio::try_join!(ready, others).map(drop),
+        };
+        read.inspect_err(|error| self.scope.ctx.metrics.refused("list", error.reason()))
     }
 
     async fn list<K: Kept>(&self) -> Result<(), CallError> {
@@ -147,6 +158,7 @@ impl<'a> Look<'a> {
             asking: BTreeSet::new(),
             approvers_verified: ctx.approvers_verified,
             flips: BTreeMap::new(),
+            written: None,
             failures: Vec::new(),
         }
     }

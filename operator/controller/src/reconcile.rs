@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use changeover_crds::ExchangeReleaseStatus;
-use changeover_engine::{Decision, Failure, Notice, Observation, Request, Step, decide};
+use changeover_engine::{Decision, Failure, Notice, Observation, Reads, Request, Step, decide};
 use futures::FutureExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -67,6 +67,21 @@ async fn drive(release: &Watched, ctx: &Arc<Context>) -> Result<Option<Duration>
     };
     let uid = release.uid().unwrap_or_default();
     let mut look = Look::new(scope, &uid);
+    let mut notices = Vec::new();
+    let ended = go_on(&mut look, release, &mut notices).await;
+    // Not before: a switch would share the API server with its own news.
+    tell::events(ctx, release, notices);
+    ended
+}
+
+/// Step by step, until there is something to wait for; what has become true is noted, to be told.
+async fn go_on(
+    look: &mut Look<'_>,
+    release: &Watched,
+    notices: &mut Vec<Notice>,
+) -> Result<Option<Duration>, Error> {
+    let ctx = look.scope.ctx;
+    let uid = release.uid().unwrap_or_default();
     for _ in 0..STEPS {
         if !*ctx.leading.borrow() {
             return Ok(None);
@@ -80,15 +95,20 @@ async fn drive(release: &Watched, ctx: &Arc<Context>) -> Result<Option<Duration>
         }
         let now = Timestamp::now();
         let decision = ask_and_decide(ctx, &mut seen, now);
-        if decision.needs_live && !look.is_live() {
-            look.again();
+        if !look.covers(decision.reads) {
+            look.again(decision.reads);
             continue;
         }
         let pause = match &decision.step {
-            Step::Status(status) => {
-                write_status(&mut look, &seen, status, &decision.notices).await?
-            }
-            Step::Requests(requests) => carry_out(&mut look, &seen, requests).await,
+            Step::Status(status) => match write_status(look, &seen, status).await? {
+                Written::Yes => {
+                    notices.extend(decision.notices);
+                    None
+                }
+                Written::Outdated => None,
+                Written::Refused => Some(SHORT_PAUSE),
+            },
+            Step::Requests(requests) => carry_out(look, &seen, requests).await,
             Step::Ask(_) => Some(PAUSE),
             Step::Wait(until) => Some(until.map_or(RESYNC, |at| remaining(now, at))),
         };
@@ -96,7 +116,7 @@ async fn drive(release: &Watched, ctx: &Arc<Context>) -> Result<Option<Duration>
             return Ok(Some(pause.min(RESYNC)));
         }
     }
-    let name = release.name_any();
+    let (name, namespace) = (release.name_any(), release.namespace());
     tracing::warn!(name, namespace, "{STEPS} steps without coming to rest");
     Ok(Some(PAUSE))
 }
@@ -113,31 +133,42 @@ fn ask_and_decide(ctx: &Arc<Context>, seen: &mut Observation, now: Timestamp) ->
     }
 }
 
-/// Writes the status, and tells what it makes true; the pause if the pass cannot go on.
+/// What a write of the status came to.
+enum Written {
+    Yes,
+    /// Someone changed the release before.
+    Outdated,
+    /// It does not fit the definition in the cluster.
+    Refused,
+}
+
 async fn write_status(
     look: &mut Look<'_>,
     seen: &Observation,
     status: &ExchangeReleaseStatus,
-    notices: &[Notice],
-) -> Result<Option<Duration>, Error> {
+) -> Result<Written, Error> {
     let (ctx, old) = (look.scope.ctx, &seen.release);
     match act::write_status(look.scope, old, status).await {
         Ok(release) => {
             let uid = old.uid().unwrap_or_default();
             ctx.memory.note(&uid, |notes| {
                 notes.phase = status.phase;
-                notes.written = release.resource_version();
+                notes.written = release.resource_version().map(|v| (Timestamp::now(), v));
             });
             look.wrote(release);
             tell::figures(ctx, old.status.as_ref(), status);
-            tell::events(ctx, old, notices);
-            Ok(None)
+            Ok(Written::Yes)
         }
         Err(error) => {
             ctx.metrics.refused("status", error.reason());
-            // A conflict: someone changed the release. Look again.
-            let is_stale = matches!(error.code(), 409 | 422);
-            is_stale.then_some(Some(SHORT_PAUSE)).ok_or(error.into())
+            match error.code() {
+                409 => {
+                    look.forget_release();
+                    Ok(Written::Outdated)
+                }
+                422 => Ok(Written::Refused),
+                _ => Err(error.into()),
+            }
         }
     }
 }
@@ -149,7 +180,7 @@ async fn carry_out(
 ) -> Option<Duration> {
     let outcome = act::carry_out(look.scope, requests).await;
     if outcome.is_stale {
-        look.again();
+        look.again(Reads::Everything);
     }
     let refused = outcome.failures.into_iter();
     let failures: Vec<Failure> = refused.map(|f| f.after(&seen.failures)).collect();

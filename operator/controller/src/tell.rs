@@ -1,6 +1,6 @@
 //! Tells people: Events, and the figures of a status that was just written.
 
-use changeover_crds::{ExchangeRelease, ExchangeReleaseStatus, Phase};
+use changeover_crds::{ExchangeReleaseStatus, Phase};
 use changeover_engine::Notice;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
@@ -9,18 +9,19 @@ use kube::{Api, Resource, ResourceExt};
 
 use crate::client::bounded;
 use crate::context::Context;
+use crate::shelf::Watched;
 
 /// Most bytes the API server takes in an Event's note.
 const NOTE_LIMIT: usize = 1024;
 
-/// Creates an Event for each notice, beside the release: a switch does not wait for its own news. Each
+/// Creates an Event for each notice, beside the release: nothing waits for its own news. Each
 /// is an object of its own: kube's recorder counts repeats by reason alone, and a second rejection with
 /// another cause must not vanish in a counter.
-pub fn events(ctx: &Context, release: &ExchangeRelease, notices: &[Notice]) {
+pub fn events(ctx: &Context, release: &Watched, notices: Vec<Notice>) {
     let namespace = release.namespace().unwrap_or_default();
     let api: Api<Event> = Api::namespaced(ctx.client.clone(), &namespace);
     for notice in notices {
-        let (reason, note) = (notice.news.as_str(), &notice.note);
+        let (reason, note) = (notice.news.as_str(), notice.note.as_str());
         tracing::info!(
             release = release.name_any(),
             namespace,
@@ -28,7 +29,7 @@ pub fn events(ctx: &Context, release: &ExchangeRelease, notices: &[Notice]) {
             note,
             "event"
         );
-        let (api, event) = (api.clone(), event(ctx, release, notice));
+        let (api, event) = (api.clone(), event(ctx, release, &notice));
         tokio::spawn(async move {
             if let Err(error) = bounded(api.create(&PostParams::default(), &event)).await {
                 tracing::warn!(%error, reason, "the Event could not be written");
@@ -37,7 +38,7 @@ pub fn events(ctx: &Context, release: &ExchangeRelease, notices: &[Notice]) {
     }
 }
 
-fn event(ctx: &Context, release: &ExchangeRelease, notice: &Notice) -> Event {
+fn event(ctx: &Context, release: &Watched, notice: &Notice) -> Event {
     let reason = notice.news.as_str().to_owned();
     let mut note = notice.note.clone();
     while note.len() > NOTE_LIMIT {

@@ -23,6 +23,13 @@ pub(crate) struct Asked {
     pub(crate) pause: bool,
 }
 
+impl Asked {
+    /// Whether it is obeyed whatever the cluster looks like.
+    pub(crate) const fn is_order(&self) -> bool {
+        self.abort || self.rollback
+    }
+}
+
 impl Turn<'_> {
     /// Reads the annotations, and records their tokens.
     pub(crate) fn take_commands(&mut self) {

@@ -12,9 +12,21 @@ pub struct Decision {
     pub step: Step,
     /// Told as Events after the step's status write succeeded.
     pub notices: Vec<Notice>,
-    /// Whether it moves clients, takes something away or says that this is done: it must rest on reads that
-    /// were made for it. Anything else may rest on what watches showed; preconditions refuse what is too late.
-    pub needs_live: bool,
+    /// What must have been read from the API server for it.
+    pub reads: Reads,
+}
+
+/// What a decision rests on. What moves clients, takes something away or says that this is done rests on reads
+/// that were made for it. Anything else may rest on what watches showed; preconditions refuse what is too late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reads {
+    /// The release, and what is known of its children.
+    Release,
+    /// What is ready as well: Pods and EndpointSlices. Other children are as known, and each write of one is
+    /// refused if it is not.
+    Readiness,
+    /// Children of every kind.
+    Everything,
 }
 
 /// One thing to do.
@@ -153,10 +165,15 @@ impl Request {
         }
     }
 
-    /// Whether clients, or what they may come back to, are touched by it.
+    /// What it rests on: more than the release if it moves clients or takes something away.
     #[must_use]
-    pub(crate) fn is_weighty(&self) -> bool {
-        matches!(self, Self::Stamp { .. } | Self::Delete(_)) || self.flips().is_some()
+    pub(crate) fn reads(&self) -> Reads {
+        match self {
+            Self::Delete(_) => Reads::Everything,
+            Self::Flip { .. } => Reads::Readiness,
+            Self::Create(_) if self.flips().is_some() => Reads::Readiness,
+            Self::Create(_) | Self::Apply { .. } | Self::Stamp { .. } => Reads::Release,
+        }
     }
 
     /// The service whose live Service this points to a colour, and the epoch.

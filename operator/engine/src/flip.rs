@@ -1,13 +1,16 @@
 //! Moving live Services to a colour: stamp, flip, verify. The same path both ways.
 
-use changeover_crds::{ColourStatus, ExchangeReleaseStatus, ServiceSwitch, SwitchStatus, names};
+use changeover_crds::{
+    ColourStatus, ExchangeReleaseStatus, ResourceExt, ServiceSwitch, SwitchStatus, names,
+};
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use serde_json::{Map, Value, json};
 
 use crate::decision::{Kind, Request};
-use crate::machine::Turn;
+use crate::drain;
+use crate::machine::{Move, Turn};
 use crate::observation::Failure;
 use crate::render::{self, Renderer};
 use crate::revision::{StoredRevision, StoredService};
@@ -94,15 +97,10 @@ pub(crate) fn advance(
     let Some(stored) = world.stored(&to.revision) else {
         return Progress::Unverified(format!("stored revision {} is gone", to.revision));
     };
-    if let Some(service) = world.live_services().find(|s| epoch_of(*s) > journal.epoch) {
-        let name = service.metadata.name.clone().unwrap_or_default();
-        return Progress::Fenced(format!(
-            "Service {name} carries epoch {}, the journal says {}",
-            epoch_of(service),
-            journal.epoch
-        ));
+    if let Some(message) = fenced(world, journal) {
+        return Progress::Fenced(message);
     }
-    let stamps = stamps(world, to, stored, journal.epoch);
+    let stamps = stamps_of(world, to, stored, journal.epoch);
     if !stamps.is_empty() {
         return Progress::Requests(stamps);
     }
@@ -124,8 +122,35 @@ pub(crate) fn advance(
     }
 }
 
+/// What comes before a flip to a colour that was asked to drain: its pods hear that they drain no more, and
+/// while they do, its Deployments are stamped.
+pub(crate) fn make_way(turn: &Turn<'_>, to: &ColourStatus, journal: &SwitchStatus) -> Option<Move> {
+    let (questions, until) = drain::take_back(turn, to)?;
+    let stored = turn.world.stored(&to.revision);
+    let is_free = questions.is_empty() && fenced(turn.world, journal).is_none();
+    let stamps = stored.filter(|_| is_free);
+    let stamps = stamps.map(|stored| stamps_of(turn.world, to, stored, journal.epoch));
+    Some(match stamps {
+        Some(stamps) if !stamps.is_empty() => Move::Requests(stamps),
+        _ => Move::Ask(questions, until),
+    })
+}
+
+/// Why nothing may be moved: another operator has moved it since.
+fn fenced(world: World<'_>, journal: &SwitchStatus) -> Option<String> {
+    let service = world
+        .live_services()
+        .find(|s| epoch_of(*s) > journal.epoch)?;
+    Some(format!(
+        "Service {} carries epoch {}, the journal says {}",
+        service.name_any(),
+        epoch_of(service),
+        journal.epoch
+    ))
+}
+
 /// Marks the target's Deployments, so that a delete or a scale still in a deposed leader's hand fails.
-fn stamps(
+fn stamps_of(
     world: World<'_>,
     to: &ColourStatus,
     stored: &StoredRevision,

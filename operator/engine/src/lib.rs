@@ -38,7 +38,7 @@ mod upkeep;
 mod words;
 mod world;
 
-pub use decision::{Child, Decision, Kind, Notice, Request, Step, Target};
+pub use decision::{Child, Decision, Kind, Notice, Reads, Request, Step, Target};
 pub use judge::{Answer, judge};
 pub use machine::decide;
 pub use news::News;

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::commands::{self, Asked};
 use crate::conditions::{self, Why};
-use crate::decision::{Decision, Notice, Request, Step};
+use crate::decision::{Decision, Notice, Reads, Request, Step};
 use crate::explain;
 use crate::flip::address;
 use crate::invalid::invalid;
@@ -27,7 +27,7 @@ pub fn decide(obs: &Observation, now: Timestamp) -> Decision {
         return Decision {
             step: Step::Wait(None),
             notices: Vec::new(),
-            needs_live: false,
+            reads: Reads::Release,
         };
     }
     let revisions = Stored::of(obs);
@@ -146,6 +146,9 @@ impl<'a> Turn<'a> {
     }
 
     fn finish(mut self, mv: Move) -> Decision {
+        if matches!(mv, Move::Changed) {
+            phase::describe(&mut self);
+        }
         // What was refused and is about to be tried again is told first.
         let refusal = match &mv {
             Move::Requests(requests) => explain::refused(self.world, requests),
@@ -173,15 +176,16 @@ impl<'a> Turn<'a> {
         } else {
             Vec::new()
         };
-        let needs_live = needs_live(&old, &step);
+        let reads = reads(&old, &step, self.asked.is_order());
         Decision {
             step,
             notices,
-            needs_live,
+            reads,
         }
     }
 
-    /// When words about progress may be written: a phase that is over in a moment needs none in between.
+    /// When words about progress may be written: a phase that is over in a moment needs none in between, and
+    /// nobody reads faster.
     fn informs_at(&self) -> Timestamp {
         const MOMENT: SignedDuration = SignedDuration::from_secs(2);
         let is_brief = matches!(
@@ -189,7 +193,8 @@ impl<'a> Turn<'a> {
             Some(Phase::Preparing | Phase::Verifying | Phase::Switching | Phase::RollingBack)
         );
         let since = self.next.phase_since.as_ref().map(|t| t.0);
-        let end = since.and_then(|since| since.checked_add(MOMENT).ok());
+        let last = since.max(self.world.obs.written);
+        let end = last.and_then(|last| last.checked_add(MOMENT).ok());
         // What has a reason of its own is no progress.
         let is_progress = is_brief && self.why.reason.is_none();
         end.filter(|_| is_progress).unwrap_or(self.now)
@@ -228,15 +233,25 @@ impl<'a> Turn<'a> {
     }
 }
 
-/// A candidate may be begun and probed on what watches showed: no client sees it, and its journal is not open.
-fn needs_live(old: &ExchangeReleaseStatus, step: &Step) -> bool {
+/// What a step rests on. A candidate may be begun and probed on what watches showed: no client sees it, and its
+/// journal is not open. What a person ordered needs no second look: going back waits for nothing.
+fn reads(old: &ExchangeReleaseStatus, step: &Step, is_ordered: bool) -> Reads {
     match step {
-        Step::Requests(requests) => requests.iter().any(Request::is_weighty),
-        Step::Status(next) => {
-            let is_begun = matches!(next.phase, Some(Phase::Preparing | Phase::Verifying));
-            intent(old) != intent(next) && !(is_begun && old.phase.is_some())
+        Step::Requests(requests) => {
+            let each = requests.iter().map(Request::reads);
+            each.max().unwrap_or(Reads::Release)
         }
-        Step::Ask(_) | Step::Wait(_) => false,
+        Step::Status(next) if intent(old) != intent(next) => match (old.phase, next.phase) {
+            (None, _) => Reads::Everything,
+            (_, Some(Phase::Preparing | Phase::Verifying)) => Reads::Release,
+            _ if is_ordered => Reads::Release,
+            // A failure that is none: what is missing was not seen yet.
+            (before, Some(Phase::RollingBack | Phase::Rejected)) if before != next.phase => {
+                Reads::Everything
+            }
+            _ => Reads::Readiness,
+        },
+        Step::Status(_) | Step::Ask(_) | Step::Wait(_) => Reads::Release,
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Observation {
     /// When the last patches of each live Service's selector were answered, by service name, oldest
     /// first, each with its epoch. At most [`FLIPS`] of each are kept.
     pub flips: BTreeMap<String, Vec<(i64, Timestamp)>>,
+    /// When this process last wrote the status.
+    pub written: Option<Timestamp>,
     /// Requests of the last batches that the API server refused.
     pub failures: Vec<Failure>,
 }

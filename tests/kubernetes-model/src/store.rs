@@ -88,6 +88,13 @@ impl Store {
         Arc::make_mut(&mut self.0[place(kind)])
     }
 
+    /// Takes over how these kinds are in another store.
+    pub fn renew(&mut self, kinds: &[&str], from: &Self) {
+        for place in kinds.iter().map(|kind| place(kind)) {
+            self.0[place].clone_from(&from.0[place]);
+        }
+    }
+
     /// Kind, name and object.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Arc<str>, &Arc<Object>)> {
         let of_kind = |(kind, named): (&'static str, _)| {

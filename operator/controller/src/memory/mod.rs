@@ -5,7 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use changeover_crds::{Phase, ResourceExt, names};
-use changeover_engine::{FLIPS, Failure, Observation, QuestionKey, Record, Through, revision_of};
+use changeover_engine::{
+    FLIPS, Failure, Observation, QuestionKey, Reads, Record, Through, revision_of,
+};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Service;
 use tokio::task::AbortHandle;
@@ -14,6 +16,9 @@ use crate::shelf::Watched;
 
 /// How long an answer outlives the probe or journey in the spec that it belongs to.
 const KEPT: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long what was read from the API server is gone on from.
+pub const FRESH: Duration = Duration::from_millis(500);
 
 /// How long nothing is read but the cache: a watch may have missed something.
 const LOOK: Duration = Duration::from_secs(60);
@@ -28,10 +33,12 @@ pub struct Notes {
     flips: BTreeMap<String, Vec<(i64, Timestamp)>>,
     pub failures: Vec<Failure>,
     pub phase: Option<Phase>,
-    /// The `resourceVersion` that our last write of the status came to.
-    pub written: Option<String>,
+    /// When we last wrote the status, and the `resourceVersion` that it came to.
+    pub written: Option<(Timestamp, String)>,
     /// When everything was last read from the API server.
     looked: Option<Instant>,
+    /// What was last read there, and when.
+    read: Option<(Reads, Instant)>,
 }
 
 /// What an answer means for when the release is looked at.
@@ -59,6 +66,7 @@ impl Memory {
         seen.answers.clone_from(&notes.answers);
         seen.asking = notes.asking.keys().cloned().collect();
         seen.flips.clone_from(&notes.flips);
+        seen.written = notes.written.as_ref().map(|(at, _)| *at);
         seen.failures.clone_from(&notes.failures);
     }
 
@@ -104,9 +112,22 @@ impl Memory {
         notes.is_some_and(|notes| std::mem::take(&mut notes.gathering))
     }
 
-    /// Remembers that everything was read from the API server.
-    pub fn looked(&self, uid: &str, now: Instant) {
-        self.note(uid, |notes| notes.looked = Some(now));
+    /// Remembers that so much was read from the API server.
+    pub fn looked(&self, uid: &str, reads: Reads, now: Instant) {
+        self.note(uid, |notes| {
+            notes.read = Some((reads, now));
+            if reads == Reads::Everything {
+                notes.looked = Some(now);
+            }
+        });
+    }
+
+    /// Whether a decision that is to rest on so much may be carried out now.
+    pub fn covers(&self, uid: &str, reads: Reads, now: Instant) -> bool {
+        let notes = self.lock();
+        let read = notes.get(uid).and_then(|notes| notes.read);
+        let fresh = read.filter(|(_, at)| now.duration_since(*at) < FRESH);
+        reads <= fresh.map_or(Reads::Release, |(reads, _)| reads)
     }
 
     /// Whether the cache alone has been read for too long. A release that is new here was just read: the
@@ -122,7 +143,8 @@ impl Memory {
     pub fn is_own(&self, release: &Watched) -> bool {
         let notes = self.lock();
         let notes = notes.get(&release.uid().unwrap_or_default());
-        notes.is_some_and(|n| n.written.is_some() && n.written == release.resource_version())
+        let written = notes.and_then(|notes| notes.written.as_ref());
+        written.is_some_and(|(_, version)| release.resource_version().as_ref() == Some(version))
     }
 
     /// Gives up every question, of one release or of all.

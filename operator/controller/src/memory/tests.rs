@@ -2,12 +2,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use changeover_crds::{ExchangeRelease, SmokeProbe};
-use changeover_engine::{Finding, Observation, QuestionKey, Record, Through};
+use changeover_engine::{Finding, Observation, QuestionKey, Reads, Record, Through};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{from_value, json};
 use tokio::task::JoinHandle;
 
-use super::{Heard, KEPT, LOOK, Memory};
+use super::{FRESH, Heard, KEPT, LOOK, Memory};
 use crate::shelf::Watched;
 
 const UID: &str = "release-1";
@@ -52,6 +52,7 @@ fn seen(pods: &[&str], epoch: i64) -> Observation {
         asking: [].into(),
         approvers_verified: false,
         flips: [].into(),
+        written: None,
         failures: Vec::new(),
     }
 }
@@ -189,9 +190,31 @@ fn the_api_server_is_looked_at_once_a_minute() {
     );
     assert!(!due(LOOK - Duration::from_secs(1)));
     assert!(due(LOOK));
-    memory.looked(UID, start + LOOK);
+    memory.looked(UID, Reads::Readiness, start + LOOK);
+    assert!(due(LOOK), "not everything was read");
+    memory.looked(UID, Reads::Everything, start + LOOK);
     assert!(!due(LOOK));
     assert!(due(LOOK * 2));
+}
+
+#[test]
+fn what_was_read_is_gone_on_from_for_a_moment() {
+    let memory = Memory::default();
+    let start = Instant::now();
+    let covers = |reads, after| memory.covers(UID, reads, start + after);
+    assert!(covers(Reads::Release, Duration::ZERO));
+    assert!(
+        !covers(Reads::Readiness, Duration::ZERO),
+        "nothing was read"
+    );
+    memory.must_look(UID, start);
+    assert!(!covers(Reads::Readiness, Duration::ZERO), "nor now");
+    memory.looked(UID, Reads::Readiness, start);
+    assert!(covers(Reads::Readiness, FRESH / 2));
+    assert!(!covers(Reads::Everything, FRESH / 2));
+    memory.looked(UID, Reads::Everything, start);
+    assert!(covers(Reads::Everything, FRESH / 2));
+    assert!(!covers(Reads::Readiness, FRESH), "too long ago");
 }
 
 #[test]
@@ -202,7 +225,9 @@ fn our_own_last_write_of_a_status_is_no_news() {
         from_value(json!({"metadata": metadata})).unwrap()
     };
     assert!(!memory.is_own(&shown("7")), "nothing was written yet");
-    memory.note(UID, |notes| notes.written = Some("7".to_owned()));
+    memory.note(UID, |notes| {
+        notes.written = Some((Timestamp::UNIX_EPOCH, "7".to_owned()));
+    });
     assert!(memory.is_own(&shown("7")));
     assert!(!memory.is_own(&shown("8")), "somebody changed it since");
 }

@@ -49,11 +49,11 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         return super::go_back(turn, Reason::JourneyFailed, &why);
     }
     let (questions, journeys_at, all_passed) = walked.asked();
-    let over = turn.deadline(turn.plan().verification.bake);
+    let over = over(turn);
     if turn.now >= over && all_passed && !turn.asked.pause {
         return settle(turn);
     }
-    describe(turn, &live, over);
+    describe(turn);
     let bake = turn.next.bake.get_or_insert_default();
     bake.degraded_since = since.map(MicroTime);
     beside(
@@ -86,7 +86,11 @@ fn later(since: Timestamp) -> Timestamp {
     since.checked_add(DEGRADED).unwrap_or(Timestamp::MAX)
 }
 
-fn describe(turn: &mut Turn<'_>, live: &ColourStatus, over: Timestamp) {
+pub(super) fn describe(turn: &mut Turn<'_>) {
+    let Some(live) = turn.next.live.clone() else {
+        return;
+    };
+    let over = over(turn);
     let (version, colour) = (&live.version, live.colour);
     if turn.asked.pause {
         let message = format!("{version} is live on {colour} and watched; paused");
@@ -95,13 +99,18 @@ fn describe(turn: &mut Turn<'_>, live: &ColourStatus, over: Timestamp) {
     let watched = format!("{version} is live on {colour} and watched until {over:.0}");
     let stored = turn.world.stored(&live.revision);
     let trouble = stored
-        .map(|s| explain::unready(turn.world, live, s))
+        .map(|s| explain::unready(turn.world, &live, s))
         .unwrap_or_default();
     if trouble.is_empty() {
         turn.say(None, watched);
     } else {
         turn.say(Some(Reason::LiveDegraded), format!("{watched}; {trouble}"));
     }
+}
+
+/// When it has been watched long enough.
+fn over(turn: &Turn<'_>) -> Timestamp {
+    turn.deadline(turn.plan().verification.bake)
 }
 
 /// Restarts of the new colour's containers up to now: only later ones count.

@@ -34,6 +34,17 @@ pub(crate) fn step(turn: &mut Turn<'_>) -> Move {
     }
 }
 
+/// Says how a phase stands in which no colour is on its way.
+pub(crate) fn describe(turn: &mut Turn<'_>) {
+    match turn.next.phase {
+        Some(Phase::Baking) => baking::describe(turn),
+        Some(Phase::Pending | Phase::Warm | Phase::Live | Phase::RolledBack | Phase::Rejected) => {
+            resting::describe(turn);
+        }
+        _ => {}
+    }
+}
+
 /// Starts a release of the revision that the spec names.
 fn start(turn: &mut Turn<'_>) -> Move {
     // A revert finds its pods warm, a retry finds those that were kept for their logs.

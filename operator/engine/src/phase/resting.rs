@@ -61,7 +61,6 @@ pub(super) fn settle(turn: &mut Turn<'_>) -> Move {
     let version = turn.next.live.as_ref().map(|l| l.version.clone());
     let note = format!("{} stays live", version.unwrap_or_default());
     turn.tell(News::Baked, note);
-    describe(turn);
     Move::Changed
 }
 
@@ -149,7 +148,7 @@ fn timer_ended(turn: &mut Turn<'_>) -> Move {
     Move::Changed
 }
 
-fn describe(turn: &mut Turn<'_>) {
+pub(super) fn describe(turn: &mut Turn<'_>) {
     if let Some(invalid) = turn.invalid.clone() {
         turn.stall(Reason::InvalidSpec, invalid);
         return;

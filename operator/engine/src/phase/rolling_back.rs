@@ -33,8 +33,8 @@ fn go_to(turn: &mut Turn<'_>, role: &ColourStatus) -> Move {
         flip::open(turn, role, from.as_ref());
         return Move::Changed;
     }
-    if let Some((questions, until)) = drain::take_back(turn, role) {
-        return Move::Ask(questions, until);
+    if let Some(mv) = flip::make_way(turn, role, &journal) {
+        return mv;
     }
     let deadline = turn.deadline(turn.spec.switch_deadline);
     let late = turn.now >= deadline;

@@ -47,8 +47,8 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             }
         }
     }
-    if let Some((questions, until)) = drain::take_back(turn, &candidate) {
-        return Move::Ask(questions, until);
+    if let Some(mv) = flip::make_way(turn, &candidate, &journal) {
+        return mv;
     }
     match flip::advance(turn.world, &candidate, &journal, &turn.next) {
         Progress::Done => done(turn, candidate),

@@ -44,7 +44,7 @@ impl World {
     /// Everything that is shown to the engine, as a number.
     fn shown(&self, release: &Object, store: &Store) -> u64 {
         let mut sum = DefaultHasher::new();
-        (self.clock, release.exactly()).hash(&mut sum);
+        (self.clock, release.exactly(), self.shell.written).hash(&mut sum);
         for kind in KINDS.iter().filter(|k| **k != "ExchangeRelease") {
             let objects = store.of(kind).values();
             objects.for_each(|o| o.exactly().hash(&mut sum));

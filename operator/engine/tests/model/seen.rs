@@ -36,6 +36,7 @@ impl World {
             asking: shell.pending.iter().map(|q| q.key.clone()).collect(),
             approvers_verified: false,
             flips: shell.flips.clone(),
+            written: shell.written,
             failures: shell.failures.clone(),
         }
     }

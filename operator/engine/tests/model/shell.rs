@@ -1,10 +1,12 @@
 //! The shell around the engine, as the controller has it: observe, ask, carry out, observe again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use changeover_crds::names;
-use changeover_engine::{Decision, FLIPS, Failure, Request, Step};
+use changeover_engine::{Decision, FLIPS, Failure, Reads, Request, Step};
 use changeover_engine::{Question, QuestionKey, Record, Target};
+use changeover_kubernetes_model::Object;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -19,6 +21,7 @@ pub struct Shell {
     /// Asked, and not answered yet.
     pub pending: Vec<Question>,
     pub flips: BTreeMap<String, Vec<(i64, Timestamp)>>,
+    pub written: Option<Timestamp>,
     pub failures: Vec<Failure>,
 }
 
@@ -40,14 +43,8 @@ impl World {
         let Some(release) = releases.get(RELEASE).cloned() else {
             return Pass::Idle(None);
         };
-        let store = self.read();
         self.advance_clock(jiff::SignedDuration::from_millis(1));
-        let mut decision = self.decided(&release, &store);
-        drop(store);
-        if decision.needs_live {
-            let store = self.api.objects.clone();
-            decision = self.decided(&release, &store);
-        }
+        let decision = self.looked(&release);
         let bug = self.bug;
         let fault = self.fault.take();
         let pass = match &decision.step {
@@ -91,6 +88,24 @@ impl World {
         };
         self.tell(&decision, pass);
         pass
+    }
+
+    /// What is decided once everything that it rests on was read.
+    fn looked(&self, release: &Arc<Object>) -> Arc<Decision> {
+        let mut store = self.read();
+        let mut read = Reads::Release;
+        loop {
+            let decision = self.decided(release, &store);
+            if decision.reads <= read {
+                return decision;
+            }
+            read = decision.reads;
+            match read {
+                Reads::Release => {}
+                Reads::Readiness => store.renew(&["EndpointSlice", "Pod"], &self.api.objects),
+                Reads::Everything => store = self.api.objects.clone(),
+            }
+        }
     }
 
     fn tell(&mut self, decision: &Decision, pass: Pass) {
@@ -141,6 +156,8 @@ impl World {
                     last: self.clock,
                 };
                 failed.push(failure.after(&self.shell.failures));
+            } else if call.verb == Verb::Status {
+                self.shell.written = Some(self.clock);
             } else if is_sent
                 && let Some((service, epoch)) = request.as_ref().and_then(Request::flips)
             {

@@ -27,9 +27,9 @@ fn first_install() -> Story {
         assert!(w.condition("Switched").is_some());
         let told: Vec<_> = w.events.iter().map(|(reason, _)| *reason).collect();
         assert_eq!(told, ["ReleaseStarted", "Verified", "Switched", "Baked"]);
-        // Preparing, Verifying, Switching, Baking, that it is watched, Live: a brief phase writes no progress.
+        // Preparing, Verifying, Switching, Baking, Live: a brief phase writes no progress.
         let is_status = |line: &&Arc<str>| line.contains("Status ExchangeRelease");
-        assert_eq!(w.api.log.iter().filter(is_status).count(), 6);
+        assert_eq!(w.api.log.iter().filter(is_status).count(), 5);
         assert_eq!(
             w.raw("Service", "shop-user")["metadata"]["annotations"]["changeover.dev/epoch"],
             "1"
