@@ -1,6 +1,5 @@
-//! Reads what the engine wants to know: at the beginning of a pass the release from the API server and its
-//! children from the cache; where the engine wants more, the children from the API server. What was read there
-//! is gone on from, for a moment: what is written meanwhile, the answers tell.
+//! Shows the engine what is known, and reads from the API server what a decision is to rest on. What was read is
+//! gone on from, for a moment: what is written meanwhile, the answers tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -18,29 +17,30 @@ use kube::api::ListParams;
 use crate::cache::Kept;
 use crate::client::{CallError, bounded};
 use crate::context::Scope;
-use crate::memory::FRESH;
+use crate::shelf::Watched;
 
-/// What one pass has read of a release.
+/// One pass over a release.
 pub struct Look<'a> {
     pub scope: Scope<'a>,
-    uid: &'a str,
-    /// The release, and when it was read.
-    release: Option<(ExchangeRelease, Instant)>,
-    /// What is to be read from the API server first.
+    /// What the watch shows of it.
+    shown: &'a Watched,
+    uid: String,
+    /// What is to be read first.
     wanted: Reads,
 }
 
 impl<'a> Look<'a> {
-    pub fn new(scope: Scope<'a>, uid: &'a str) -> Self {
-        let is_due = scope.ctx.memory.must_look(uid, Instant::now());
+    pub fn new(scope: Scope<'a>, shown: &'a Watched) -> Self {
+        let uid = shown.uid().unwrap_or_default();
+        let is_due = scope.ctx.memory.must_look(&uid, Instant::now());
         Self {
             scope,
+            shown,
             uid,
-            release: None,
             wanted: if is_due || !scope.cache.is_filled() {
                 Reads::Everything
             } else {
-                Reads::Release
+                Reads::Nothing
             },
         }
     }
@@ -48,7 +48,7 @@ impl<'a> Look<'a> {
     /// Whether a decision on what was seen rests on reads that were made for it.
     pub fn covers(&self, reads: Reads) -> bool {
         let memory = &self.scope.ctx.memory;
-        memory.covers(self.uid, reads, Instant::now())
+        memory.covers(&self.uid, reads, Instant::now())
     }
 
     /// What was read does not hold any more, or is not enough: so much is read anew.
@@ -56,52 +56,41 @@ impl<'a> Look<'a> {
         self.wanted = reads;
     }
 
-    /// The release is another one than this pass knows.
-    pub fn forget_release(&mut self) {
-        self.release = None;
-    }
-
     /// The release as it is after a write of ours.
-    pub fn wrote(&mut self, release: ExchangeRelease) {
-        if let Some((known, _)) = &mut self.release {
-            *known = slim(release);
-        }
+    pub fn wrote(&self, release: ExchangeRelease) {
+        let memory = &self.scope.ctx.memory;
+        memory.learn(&self.uid, slim(release), Instant::now());
     }
 
     /// One observation; `None` when the release is gone.
     pub async fn see(&mut self) -> Result<Option<Observation>, CallError> {
         let memory = &self.scope.ctx.memory;
-        if self.wanted > Reads::Release {
-            self.read_children().await?;
-            self.release = None;
+        let reads = self.wanted;
+        if reads > Reads::Release {
+            self.read_children(reads).await?;
         }
         // The release comes last. Read earlier, it might not know yet that it is being deleted, while its
         // children already are: they would be made again.
-        let Some(release) = self.release().await? else {
-            return Ok(None);
+        let known = memory.known(self.shown).filter(|_| reads == Reads::Nothing);
+        let release = match known {
+            Some(release) => release,
+            None => {
+                let Some(release) = self.read_release().await?.map(slim) else {
+                    return Ok(None);
+                };
+                memory.learn(&self.uid, release.clone(), Instant::now());
+                release
+            }
         };
-        let read = std::mem::replace(&mut self.wanted, Reads::Release);
-        if read > Reads::Release {
+        self.wanted = Reads::Nothing;
+        if reads > Reads::Release {
             // Counted from the answers: a slow API server would never do otherwise.
-            memory.looked(self.uid, read, Instant::now());
+            memory.looked(&self.uid, reads, Instant::now());
         }
         let mut seen = self.observation(release);
         memory.tidy(&seen, Timestamp::now());
         memory.recall(&mut seen);
         Ok(Some(seen))
-    }
-
-    /// The release as this pass last read or wrote it.
-    async fn release(&mut self) -> Result<Option<ExchangeRelease>, CallError> {
-        let known = self.release.take();
-        self.release = match known.filter(|(_, read)| read.elapsed() < FRESH) {
-            Some(fresh) => Some(fresh),
-            None => {
-                let read = self.read_release().await?;
-                read.map(|release| (slim(release), Instant::now()))
-            }
-        };
-        Ok(self.release.as_ref().map(|(release, _)| release.clone()))
     }
 
     async fn read_release(&self) -> Result<Option<ExchangeRelease>, CallError> {
@@ -112,7 +101,7 @@ impl<'a> Look<'a> {
         release.inspect_err(|error| metrics.refused("get", error.reason()))
     }
 
-    async fn read_children(&self) -> Result<(), CallError> {
+    async fn read_children(&self, reads: Reads) -> Result<(), CallError> {
         let ready = async { tokio::try_join!(self.list::<Pod>(), self.list::<EndpointSlice>()) };
         let others = async {
             tokio::try_join!(
@@ -123,8 +112,8 @@ impl<'a> Look<'a> {
                 self.list::<ControllerRevision>(),
             )
         };
-        let read = match self.wanted {
-            Reads::Release => Ok(()),
+        let read = match reads {
+            Reads::Nothing | Reads::Release => Ok(()),
             Reads::Readiness => ready.await.map(drop),
             Reads::Everything => tokio::try_join!(ready, others).map(drop),
         };

@@ -65,8 +65,7 @@ async fn drive(release: &Watched, ctx: &Arc<Context>) -> Result<Option<Duration>
         cache,
         of: &of,
     };
-    let uid = release.uid().unwrap_or_default();
-    let mut look = Look::new(scope, &uid);
+    let mut look = Look::new(scope, release);
     let mut notices = Vec::new();
     let ended = go_on(&mut look, release, &mut notices).await;
     // Not before: a switch would share the API server with its own news.
@@ -163,7 +162,7 @@ async fn write_status(
             ctx.metrics.refused("status", error.reason());
             match error.code() {
                 409 => {
-                    look.forget_release();
+                    look.again(Reads::Release);
                     Ok(Written::Outdated)
                 }
                 422 => Ok(Written::Refused),

@@ -162,8 +162,13 @@ fn watch_releases(
         .backoff(watch_backoff())
         .modify(|release| release.managed_fields_mut().clear())
         .inspect_ok(move |event| {
-            if let watcher::Event::Delete(release) = event {
-                forgetting.memory.forget(&release.uid().unwrap_or_default());
+            let memory = &forgetting.memory;
+            match event {
+                watcher::Event::Init => memory.unlearn(None),
+                watcher::Event::Delete(release) => {
+                    memory.forget(&release.uid().unwrap_or_default())
+                }
+                _ => {}
             }
         })
         .reflect(writer)

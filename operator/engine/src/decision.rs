@@ -20,7 +20,9 @@ pub struct Decision {
 /// that were made for it. Anything else may rest on what watches showed; preconditions refuse what is too late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reads {
-    /// The release, and what is known of its children.
+    /// Nothing: what is known will do. A status is written on condition of the release that it was decided on.
+    Nothing,
+    /// The release.
     Release,
     /// What is ready as well: Pods and EndpointSlices. Other children are as known, and each write of one is
     /// refused if it is not.

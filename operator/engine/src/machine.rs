@@ -27,7 +27,7 @@ pub fn decide(obs: &Observation, now: Timestamp) -> Decision {
         return Decision {
             step: Step::Wait(None),
             notices: Vec::new(),
-            reads: Reads::Release,
+            reads: Reads::Nothing,
         };
     }
     let revisions = Stored::of(obs);
@@ -234,7 +234,7 @@ impl<'a> Turn<'a> {
 }
 
 /// What a step rests on. A candidate may be begun and probed on what watches showed: no client sees it, and its
-/// journal is not open. What a person ordered needs no second look: going back waits for nothing.
+/// journal is not open. What a person ordered needs no look either: going back waits for nothing.
 fn reads(old: &ExchangeReleaseStatus, step: &Step, is_ordered: bool) -> Reads {
     match step {
         Step::Requests(requests) => {
@@ -243,15 +243,15 @@ fn reads(old: &ExchangeReleaseStatus, step: &Step, is_ordered: bool) -> Reads {
         }
         Step::Status(next) if intent(old) != intent(next) => match (old.phase, next.phase) {
             (None, _) => Reads::Everything,
-            (_, Some(Phase::Preparing | Phase::Verifying)) => Reads::Release,
-            _ if is_ordered => Reads::Release,
+            (_, Some(Phase::Preparing | Phase::Verifying)) => Reads::Nothing,
+            _ if is_ordered => Reads::Nothing,
             // A failure that is none: what is missing was not seen yet.
             (before, Some(Phase::RollingBack | Phase::Rejected)) if before != next.phase => {
                 Reads::Everything
             }
             _ => Reads::Readiness,
         },
-        Step::Status(_) | Step::Ask(_) | Step::Wait(_) => Reads::Release,
+        Step::Status(_) | Step::Ask(_) | Step::Wait(_) => Reads::Nothing,
     }
 }
 

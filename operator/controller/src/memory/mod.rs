@@ -2,26 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use changeover_crds::{Phase, ResourceExt, names};
-use changeover_engine::{
-    FLIPS, Failure, Observation, QuestionKey, Reads, Record, Through, revision_of,
-};
+use changeover_engine::{FLIPS, Failure, Observation, QuestionKey, Record, Through, revision_of};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Service;
 use tokio::task::AbortHandle;
 
 use crate::shelf::Watched;
+use read::Read;
+
+mod read;
 
 /// How long an answer outlives the probe or journey in the spec that it belongs to.
 const KEPT: SignedDuration = SignedDuration::from_mins(10);
-
-/// How long what was read from the API server is gone on from.
-pub const FRESH: Duration = Duration::from_millis(500);
-
-/// How long nothing is read but the cache: a watch may have missed something.
-const LOOK: Duration = Duration::from_secs(60);
 
 /// Notes on one release.
 #[derive(Debug, Default)]
@@ -35,10 +29,7 @@ pub struct Notes {
     pub phase: Option<Phase>,
     /// When we last wrote the status, and the `resourceVersion` that it came to.
     pub written: Option<(Timestamp, String)>,
-    /// When everything was last read from the API server.
-    looked: Option<Instant>,
-    /// What was last read there, and when.
-    read: Option<(Reads, Instant)>,
+    read: Read,
 }
 
 /// What an answer means for when the release is looked at.
@@ -110,32 +101,6 @@ impl Memory {
         let mut notes = self.lock();
         let notes = notes.get_mut(uid);
         notes.is_some_and(|notes| std::mem::take(&mut notes.gathering))
-    }
-
-    /// Remembers that so much was read from the API server.
-    pub fn looked(&self, uid: &str, reads: Reads, now: Instant) {
-        self.note(uid, |notes| {
-            notes.read = Some((reads, now));
-            if reads == Reads::Everything {
-                notes.looked = Some(now);
-            }
-        });
-    }
-
-    /// Whether a decision that is to rest on so much may be carried out now.
-    pub fn covers(&self, uid: &str, reads: Reads, now: Instant) -> bool {
-        let notes = self.lock();
-        let read = notes.get(uid).and_then(|notes| notes.read);
-        let fresh = read.filter(|(_, at)| now.duration_since(*at) < FRESH);
-        reads <= fresh.map_or(Reads::Release, |(reads, _)| reads)
-    }
-
-    /// Whether the cache alone has been read for too long. A release that is new here was just read: the
-    /// watches begin with all there is.
-    pub fn must_look(&self, uid: &str, now: Instant) -> bool {
-        let mut notes = self.lock();
-        let notes = notes.entry(uid.to_owned()).or_default();
-        now.duration_since(*notes.looked.get_or_insert(now)) >= LOOK
     }
 
     /// Whether this state of a release is nothing but our own last write, which the pass that wrote it has

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{from_value, json};
 use tokio::task::JoinHandle;
 
-use super::{FRESH, Heard, KEPT, LOOK, Memory};
+use super::read::{FRESH, LOOK};
+use super::{Heard, KEPT, Memory};
 use crate::shelf::Watched;
 
 const UID: &str = "release-1";
@@ -202,28 +203,46 @@ fn what_was_read_is_gone_on_from_for_a_moment() {
     let memory = Memory::default();
     let start = Instant::now();
     let covers = |reads, after| memory.covers(UID, reads, start + after);
-    assert!(covers(Reads::Release, Duration::ZERO));
-    assert!(
-        !covers(Reads::Readiness, Duration::ZERO),
-        "nothing was read"
-    );
     memory.must_look(UID, start);
-    assert!(!covers(Reads::Readiness, Duration::ZERO), "nor now");
+    assert!(covers(Reads::Nothing, Duration::ZERO));
+    assert!(!covers(Reads::Release, Duration::ZERO), "nothing was read");
+    memory.learn(UID, seen(&[], 1).release, start);
+    assert!(covers(Reads::Release, FRESH / 2));
+    assert!(!covers(Reads::Readiness, FRESH / 2), "no child was read");
     memory.looked(UID, Reads::Readiness, start);
     assert!(covers(Reads::Readiness, FRESH / 2));
     assert!(!covers(Reads::Everything, FRESH / 2));
     memory.looked(UID, Reads::Everything, start);
     assert!(covers(Reads::Everything, FRESH / 2));
+    assert!(!covers(Reads::Release, FRESH), "too long ago");
+    memory.learn(UID, seen(&[], 1).release, start + FRESH);
+    assert!(covers(Reads::Release, FRESH), "written since");
     assert!(!covers(Reads::Readiness, FRESH), "too long ago");
+}
+
+#[test]
+fn a_release_is_known_until_a_watch_shows_a_newer_one() {
+    let memory = Memory::default();
+    let is_known = |version: &str| memory.known(&shown(version)).is_some();
+    assert!(!is_known("7"), "never read");
+    let mut release = seen(&[], 1).release;
+    release.metadata.resource_version = Some("9".to_owned());
+    memory.learn(UID, release, Instant::now());
+    assert!(is_known("7"), "a slow watch");
+    assert!(is_known("9"));
+    assert!(!is_known("10"), "a person changed it");
+    memory.unlearn(None);
+    assert!(!is_known("9"), "a watch began anew");
+}
+
+fn shown(version: &str) -> Watched {
+    let metadata = json!({"name": "exchange", "uid": UID, "resourceVersion": version});
+    from_value(json!({"metadata": metadata})).unwrap()
 }
 
 #[test]
 fn our_own_last_write_of_a_status_is_no_news() {
     let memory = Memory::default();
-    let shown = |version: &str| -> Watched {
-        let metadata = json!({"name": "exchange", "uid": UID, "resourceVersion": version});
-        from_value(json!({"metadata": metadata})).unwrap()
-    };
     assert!(!memory.is_own(&shown("7")), "nothing was written yet");
     memory.note(UID, |notes| {
         notes.written = Some((Timestamp::UNIX_EPOCH, "7".to_owned()));

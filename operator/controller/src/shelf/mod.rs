@@ -229,7 +229,7 @@ fn release_of<K: Resource>(object: &K) -> Option<Release> {
     Some(ObjectRef::new(name).within(object.meta().namespace.as_deref()?))
 }
 
-fn version<K: Resource>(object: &K) -> u128 {
+pub fn version(object: &impl Resource) -> u128 {
     let version = object.meta().resource_version.as_deref();
     number(version.unwrap_or_default())
 }

@@ -93,7 +93,7 @@ impl World {
     /// What is decided once everything that it rests on was read.
     fn looked(&self, release: &Arc<Object>) -> Arc<Decision> {
         let mut store = self.read();
-        let mut read = Reads::Release;
+        let mut read = Reads::Nothing;
         loop {
             let decision = self.decided(release, &store);
             if decision.reads <= read {
@@ -101,7 +101,7 @@ impl World {
             }
             read = decision.reads;
             match read {
-                Reads::Release => {}
+                Reads::Nothing | Reads::Release => {}
                 Reads::Readiness => store.renew(&["EndpointSlice", "Pod"], &self.api.objects),
                 Reads::Everything => store = self.api.objects.clone(),
             }

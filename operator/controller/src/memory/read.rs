@@ -1,0 +1,87 @@
+//! What of a release was read from the API server, and when.
+
+use std::time::{Duration, Instant};
+
+use changeover_crds::{ExchangeRelease, ResourceExt};
+use changeover_engine::Reads;
+
+use super::Memory;
+use crate::shelf::{Watched, version};
+
+/// How long what was read is gone on from.
+pub(super) const FRESH: Duration = Duration::from_millis(500);
+
+/// How long nothing is read: a watch may have missed something.
+pub(super) const LOOK: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// The release as it was last read or written.
+    release: Option<(ExchangeRelease, Instant)>,
+    /// What of its children was last read.
+    children: Option<(Reads, Instant)>,
+    /// When everything was.
+    everything: Option<Instant>,
+}
+
+impl Read {
+    /// What is fresh enough to go on from.
+    fn fresh(&self, now: Instant) -> Reads {
+        let is_fresh = |at: &Instant| now.duration_since(*at) < FRESH;
+        let children = self.children.filter(|(_, at)| is_fresh(at));
+        let release = self.release.as_ref().filter(|(_, at)| is_fresh(at));
+        match (release, children) {
+            (None, _) => Reads::Nothing,
+            (Some(_), None) => Reads::Release,
+            (Some(_), Some((reads, _))) => reads,
+        }
+    }
+}
+
+impl Memory {
+    /// Remembers a release as it was read or written.
+    pub fn learn(&self, uid: &str, release: ExchangeRelease, now: Instant) {
+        self.note(uid, |notes| notes.read.release = Some((release, now)));
+    }
+
+    /// The release as it is known, unless the watch has shown a newer state of it.
+    pub fn known(&self, shown: &Watched) -> Option<ExchangeRelease> {
+        let notes = self.lock();
+        let (release, _) = notes.get(&shown.uid()?)?.read.release.as_ref()?;
+        (version(release) >= version(shown)).then(|| release.clone())
+    }
+
+    /// A release is not as it is known, or none is: versions may have begun anew.
+    pub fn unlearn(&self, uid: Option<&str>) {
+        let mut notes = self.lock();
+        let notes = notes.iter_mut();
+        for (_, notes) in notes.filter(|(of, _)| uid.is_none_or(|uid| *of == uid)) {
+            notes.read.release = None;
+        }
+    }
+
+    /// Remembers that so much of the children was read.
+    pub fn looked(&self, uid: &str, reads: Reads, now: Instant) {
+        self.note(uid, |notes| {
+            notes.read.children = Some((reads, now));
+            if reads == Reads::Everything {
+                notes.read.everything = Some(now);
+            }
+        });
+    }
+
+    /// Whether a decision that rests on so much may be carried out now.
+    pub fn covers(&self, uid: &str, reads: Reads, now: Instant) -> bool {
+        let notes = self.lock();
+        let fresh = notes.get(uid).map(|notes| notes.read.fresh(now));
+        reads <= fresh.unwrap_or(Reads::Nothing)
+    }
+
+    /// Whether nothing was read for too long. A release that is new here was just read: the watches begin with
+    /// all there is.
+    pub fn must_look(&self, uid: &str, now: Instant) -> bool {
+        let mut notes = self.lock();
+        let read = &mut notes.entry(uid.to_owned()).or_default().read;
+        now.duration_since(*read.everything.get_or_insert(now)) >= LOOK
+    }
+}
