@@ -74,9 +74,7 @@ where
 pub async fn connect() -> Result<Client, kube::Error> {
     let mut config = Config::infer().await.map_err(kube::Error::InferConfig)?;
     config.connect_timeout = Some(CALL_TIMEOUT);
-    // The client's own policy would repeat a refused call for minutes: a decision on stale knowledge.
-    config.default_retry = false;
-    Client::try_from(config)
+    changeover_client::connect(config)
 }
 
 /// How long a watch that broke off waits before it opens again. The usual half minute, doubled by chance,

@@ -94,7 +94,7 @@ fn directory(cluster: &Cluster) -> &Path {
 pub async fn test_client() -> Result<Client> {
     let kubeconfig = Kubeconfig::read_from(cluster()?.kubeconfig())?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-    Ok(Client::try_from(config)?)
+    Ok(changeover_client::connect(config)?)
 }
 
 /// The examples that people apply.

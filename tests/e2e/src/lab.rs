@@ -54,7 +54,7 @@ impl Lab {
         let kubeconfig = Kubeconfig::read_from(self.cluster.kubeconfig())?;
         let config =
             Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-        Ok(Client::try_from(config)?)
+        Ok(changeover_client::connect(config)?)
     }
 
     /// What a program of the cluster (`kubectl`, `helm`) prints.
