@@ -7,7 +7,6 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use changeover_crds::names;
-use changeover_engine::pack;
 use futures::stream::{BoxStream, iter, select_all};
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
@@ -21,6 +20,7 @@ use serde::de::DeserializeOwned;
 
 use crate::client::{watch_backoff, within};
 use crate::shelf::{Release, Shelf};
+use crate::slim;
 
 /// The children of all releases in one watched namespace, or in all.
 pub struct Cache {
@@ -36,14 +36,13 @@ pub struct Cache {
 impl Default for Cache {
     fn default() -> Self {
         Self {
-            deployments: Shelf::default(),
-            services: Shelf::default(),
-            config_maps: Shelf::default(),
-            budgets: Shelf::default(),
-            revisions: Shelf::slimmed(pack),
-            // What a pod was to be, its Deployment says.
-            pods: Shelf::slimmed(|pod| pod.spec = None),
-            slices: Shelf::default(),
+            deployments: Shelf::new(slim::deployment),
+            services: Shelf::new(slim::service),
+            config_maps: Shelf::new(slim::plain),
+            budgets: Shelf::new(slim::budget),
+            revisions: Shelf::new(slim::revision),
+            pods: Shelf::new(slim::pod),
+            slices: Shelf::new(slim::slice),
         }
     }
 }
@@ -52,6 +51,7 @@ impl Default for Cache {
 pub trait Kept:
     Resource<Scope = NamespaceResourceScope, DynamicType = ()>
     + Clone
+    + PartialEq
     + Debug
     + DeserializeOwned
     + Send

@@ -14,6 +14,7 @@ mod reconcile;
 mod run;
 mod settings;
 mod shelf;
+mod slim;
 mod tell;
 mod wake;
 mod web;

@@ -50,14 +50,8 @@ struct Held<K> {
     shown: Moment,
 }
 
-impl<K> Default for Shelf<K> {
-    fn default() -> Self {
-        Self::slimmed(|_| {})
-    }
-}
-
 impl<K> Shelf<K> {
-    pub fn slimmed(slim: fn(&mut K)) -> Self {
+    pub fn new(slim: fn(&mut K)) -> Self {
         Self {
             slim,
             contents: Mutex::new(Contents {
@@ -71,7 +65,7 @@ impl<K> Shelf<K> {
     }
 }
 
-impl<K: Resource<DynamicType = ()>> Shelf<K> {
+impl<K: Resource<DynamicType = ()> + PartialEq> Shelf<K> {
     /// Whether a watch has shown all there is.
     pub fn is_filled(&self) -> bool {
         self.lock().is_filled
@@ -87,7 +81,7 @@ impl<K: Resource<DynamicType = ()>> Shelf<K> {
 
     /// Takes what a watch says; the releases of which it is news.
     pub fn hear(&self, event: Event<K>) -> Vec<Release> {
-        let event = event.modify(|object| self.slim(object));
+        let event = event.modify(self.slim);
         let mut contents = self.lock();
         match event {
             Event::Apply(object) => contents.put(object, None).into_iter().collect(),
@@ -114,7 +108,7 @@ impl<K: Resource<DynamicType = ()>> Shelf<K> {
 
     /// Takes the answer to a write.
     pub fn learn(&self, mut object: K) {
-        self.slim(&mut object);
+        (self.slim)(&mut object);
         self.lock().put(object, None);
     }
 
@@ -133,7 +127,7 @@ impl<K: Resource<DynamicType = ()>> Shelf<K> {
     pub fn learn_all(&self, release: &Release, sent: Moment, objects: Vec<K>) {
         let mut contents = self.lock();
         for mut object in objects {
-            self.slim(&mut object);
+            (self.slim)(&mut object);
             contents.put(object, Some(sent));
         }
         if let Some(held) = contents.releases.get_mut(release) {
@@ -144,22 +138,17 @@ impl<K: Resource<DynamicType = ()>> Shelf<K> {
         }
     }
 
-    fn slim(&self, object: &mut K) {
-        object.managed_fields_mut().clear();
-        (self.slim)(object);
-    }
-
     fn lock(&self) -> MutexGuard<'_, Contents<K>> {
         // A panic while learning leaves whole objects behind.
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Resource<DynamicType = ()>> Contents<K> {
+impl<K: Resource<DynamicType = ()> + PartialEq> Contents<K> {
     /// Takes a state of an object, by itself or in a list that was sent after a moment; its release, if that
     /// is news. What was known before a list was sent gives way to it in any case: after a restore of the
     /// API server's database, versions begin anew.
-    fn put(&mut self, object: K, listed: Option<Moment>) -> Option<Release> {
+    fn put(&mut self, mut object: K, listed: Option<Moment>) -> Option<Release> {
         let release = release_of(&object)?;
         let uid = object.uid().unwrap_or_default();
         let is_over = |(last, _): &(u128, Instant)| version(&object) <= *last;
@@ -179,12 +168,13 @@ impl<K: Resource<DynamicType = ()>> Contents<K> {
                 let held = place.get_mut();
                 let (old, new) = (version(&*held.object), version(&object));
                 let gives_way = listed.is_some_and(|sent| held.shown <= sent);
-                let is_news = new > old || (gives_way && new != old);
-                if is_news {
-                    held.object = Arc::new(object);
-                }
-                if is_news || listed.is_some() {
+                let is_newer = new > old || (gives_way && new != old);
+                if is_newer || listed.is_some() {
                     held.shown = shown;
+                }
+                let is_news = is_newer && !is_same(&*held.object, &mut object);
+                if is_newer {
+                    held.object = Arc::new(object);
                 }
                 is_news.then_some(release)
             }
@@ -222,6 +212,17 @@ impl<K: Resource<DynamicType = ()>> Contents<K> {
         });
         poorer
     }
+}
+
+/// Whether two states of an object differ in nothing but the version.
+fn is_same<K: Resource + PartialEq>(old: &K, new: &mut K) -> bool {
+    let version = new.meta_mut().resource_version.take();
+    new.meta_mut()
+        .resource_version
+        .clone_from(&old.meta().resource_version);
+    let is_same = new == old;
+    new.meta_mut().resource_version = version;
+    is_same
 }
 
 fn release_of<K: Resource>(object: &K) -> Option<Release> {

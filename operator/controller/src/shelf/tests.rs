@@ -6,6 +6,7 @@ use kube::runtime::watcher::Event;
 use serde_json::{from_value, json};
 
 use super::{Release, Shelf};
+use crate::slim;
 
 fn exchange() -> Release {
     Release::new("exchange").within("n")
@@ -15,6 +16,7 @@ fn service(name: &str, uid: &str, version: u64) -> Service {
     from_value(json!({"metadata": {
         "name": name, "namespace": "n", "uid": uid, "resourceVersion": version.to_string(),
         "labels": {names::RELEASE: "exchange"},
+        "annotations": {"edited": version.to_string()},
         "managedFields": [{"manager": "m"}],
     }}))
     .unwrap()
@@ -35,7 +37,7 @@ fn deleted(name: &str, uid: &str, version: u64) -> Target {
 
 /// A shelf whose watch has shown these.
 fn filled(objects: &[Service]) -> Shelf<Service> {
-    let shelf = Shelf::default();
+    let shelf = Shelf::new(slim::plain);
     shelf.hear(Event::Init);
     for object in objects {
         shelf.hear(Event::InitApply(object.clone()));
@@ -53,7 +55,7 @@ fn known(shelf: &Shelf<Service>) -> Vec<String> {
 
 #[test]
 fn a_shelf_is_filled_once_the_watch_has_shown_all_there_is() {
-    let shelf = Shelf::default();
+    let shelf = Shelf::new(slim::plain);
     shelf.hear(Event::Init);
     shelf.hear(Event::InitApply(user(8)));
     assert!(!shelf.is_filled());
@@ -77,6 +79,17 @@ fn a_late_watch_does_not_undo_what_an_answer_said_and_is_no_news() {
         );
     }
     assert_eq!(known(&shelf), ["user 11"]);
+}
+
+#[test]
+fn a_change_of_what_is_not_kept_is_no_news() {
+    let shelf = filled(&[user(8)]);
+    let mut other = user(9);
+    other.annotations_mut().clone_from(user(8).annotations());
+    other.managed_fields_mut().clear();
+    assert!(shelf.hear(Event::Apply(other)).is_empty());
+    assert_eq!(known(&shelf), ["user 9"], "a write must name it");
+    assert_eq!(shelf.hear(Event::Apply(user(10))), [exchange()]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use changeover_apiserver_tests::{NAME, Sandbox, selected};
-use changeover_crds::{Colour, names};
+use changeover_crds::{Colour, ExchangeRelease, names};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kube::ResourceExt;
@@ -37,6 +37,36 @@ async fn an_edited_selector_is_put_back() -> Result<()> {
             .with_context(|| edit.to_string())?;
     }
     assert_serves_again(&sandbox).await?;
+    sandbox.finish().await
+}
+
+#[tokio::test]
+async fn who_contests_a_selector_is_named() -> Result<()> {
+    let (sandbox, _operator) = with_first_release().await?;
+    let name = names::live_service(NAME, "user");
+    let edit = Patch::Merge(json!({"spec": {"selector": {names::COLOUR: "green"}}}));
+    let meddler = PatchParams {
+        field_manager: Some("meddler".to_owned()),
+        ..PatchParams::default()
+    };
+    for _ in 0..4 {
+        let services = sandbox.api::<Service>();
+        let edited = services.patch(&name, &meddler, &edit).await?;
+        sandbox
+            .await_object::<Service>(&name, "the selector as it was", |service| {
+                service.resource_version() != edited.resource_version()
+                    && selected(service).0 == Some(Colour::Blue)
+            })
+            .await?;
+    }
+    let says_so = |release: &ExchangeRelease| {
+        let conditions = release.status.iter().flat_map(|s| &s.conditions);
+        let mut contested = conditions.filter(|c| c.reason == "SelectorContested");
+        contested.any(|c| c.message.contains("meddler"))
+    };
+    sandbox
+        .await_object(NAME, "that meddler is named", says_so)
+        .await?;
     sandbox.finish().await
 }
 

@@ -1,0 +1,147 @@
+//! What is kept of children: what the engine looks at. Less to hold for each of many releases, and a change of
+//! anything else is no reason to look at a release.
+
+use changeover_engine::pack;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, DeploymentStatus};
+use k8s_openapi::api::core::v1::{Pod, PodStatus, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::ResourceExt;
+
+/// Who wrote which field is the API server's business.
+pub fn plain(object: &mut impl ResourceExt) {
+    object.managed_fields_mut().clear();
+}
+
+/// Of who wrote it, the names: they are told where a selector is contested.
+pub fn service(service: &mut Service) {
+    for entry in service.managed_fields_mut() {
+        entry.fields_v1 = None;
+        entry.time = None;
+    }
+    service.status = None;
+}
+
+/// Of its status, that pods are refused; the pods tell the rest.
+pub fn deployment(deployment: &mut Deployment) {
+    plain(deployment);
+    let status = deployment.status.take();
+    let mut conditions = status.and_then(|status| status.conditions);
+    if let Some(conditions) = &mut conditions {
+        conditions.retain(|condition| condition.type_ == "ReplicaFailure");
+    }
+    let conditions = conditions.filter(|conditions| !conditions.is_empty());
+    deployment.status = conditions.map(|conditions| DeploymentStatus {
+        conditions: Some(conditions),
+        ..DeploymentStatus::default()
+    });
+}
+
+pub fn budget(budget: &mut PodDisruptionBudget) {
+    plain(budget);
+    budget.status = None;
+}
+
+pub fn revision(revision: &mut ControllerRevision) {
+    plain(revision);
+    pack(revision);
+}
+
+/// What it was to be, its Deployment says.
+pub fn pod(pod: &mut Pod) {
+    plain(pod);
+    pod.spec = None;
+    let status = pod.status.take().unwrap_or_default();
+    let mut conditions = status.conditions.unwrap_or_default();
+    conditions.retain(|condition| matches!(condition.type_.as_str(), "PodScheduled" | "Ready"));
+    pod.status = Some(PodStatus {
+        conditions: Some(conditions),
+        container_statuses: status.container_statuses,
+        pod_ip: status.pod_ip,
+        ..PodStatus::default()
+    });
+}
+
+/// Which pods, and whether they are ready.
+pub fn slice(slice: &mut EndpointSlice) {
+    plain(slice);
+    slice.annotations_mut().clear();
+    slice.ports = None;
+    for endpoint in slice.endpoints.iter_mut().flatten() {
+        endpoint.addresses.clear();
+        endpoint.hints = None;
+        endpoint.node_name = None;
+        endpoint.zone = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, from_value, json};
+
+    use super::*;
+
+    fn slimmed<K>(slim: fn(&mut K), object: Value) -> Value
+    where
+        K: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        let mut object: K = from_value(object).unwrap();
+        slim(&mut object);
+        serde_json::to_value(object).unwrap()
+    }
+
+    #[test]
+    fn who_wrote_a_service_is_kept_by_name() {
+        let service = slimmed(
+            service,
+            json!({"metadata": {"managedFields": [{"manager": "meddler", "operation": "Update",
+                "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {}}}]}}),
+        );
+        let entry = json!([{"manager": "meddler", "operation": "Update"}]);
+        assert_eq!(service["metadata"]["managedFields"], entry);
+    }
+
+    #[test]
+    fn of_a_deployment_that_pods_are_refused_is_kept() {
+        let condition = |of: &str| json!({"type": of, "status": "True"});
+        let conditions = [condition("Progressing"), condition("ReplicaFailure")];
+        let status = json!({"replicas": 2, "conditions": conditions});
+        let deployment = slimmed(deployment, json!({"metadata": {}, "status": status}));
+        let kept = json!({"conditions": [condition("ReplicaFailure")]});
+        assert_eq!(deployment["status"], kept);
+    }
+
+    #[test]
+    fn of_a_pod_what_tells_its_readiness_and_its_trouble_is_kept() {
+        let condition = |of: &str| json!({"type": of, "status": "False"});
+        let conditions = ["Initialized", "Ready", "PodScheduled"].map(condition);
+        let containers =
+            json!([{"name": "c", "image": "", "imageID": "", "ready": false, "restartCount": 3}]);
+        let status = json!({"conditions": conditions, "containerStatuses": containers, "podIP": "10.0.0.1", "hostIP": "10.0.0.2"});
+        let pod = slimmed(
+            pod,
+            json!({"metadata": {}, "spec": {"containers": []}, "status": status}),
+        );
+        let conditions = ["Ready", "PodScheduled"].map(condition);
+        let kept =
+            json!({"conditions": conditions, "containerStatuses": containers, "podIP": "10.0.0.1"});
+        assert_eq!((&pod["status"], pod.get("spec")), (&kept, None));
+    }
+
+    #[test]
+    fn of_a_slice_the_pods_and_their_readiness_are_kept() {
+        let endpoint =
+            json!({"addresses": [], "conditions": {"ready": true}, "targetRef": {"uid": "1"}});
+        let mut whole = endpoint.clone();
+        whole["addresses"] = json!(["10.0.0.1"]);
+        whole["nodeName"] = "n".into();
+        let metadata =
+            json!({"annotations": {"endpoints.kubernetes.io/last-change-trigger-time": "1"}});
+        let slice = slimmed(
+            slice,
+            json!({"metadata": metadata, "addressType": "IPv4", "endpoints": [whole], "ports": [{"port": 1}]}),
+        );
+        assert_eq!(slice["endpoints"], json!([endpoint]));
+        assert_eq!(slice["addressType"], "IPv4");
+    }
+}
