@@ -8,11 +8,12 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kube::client::ConfigExt;
+use kube::client::retry::RetryPolicy;
 use kube::{Client, Config};
+use tower::retry::RetryLayer;
 use tower::{BoxError, ServiceBuilder};
 
-/// Connects as the configuration says. No request is retried, and but for the connect none has a deadline:
-/// both are the caller's.
+/// Connects as the configuration says; but for the connect, deadlines are the caller's.
 ///
 /// # Errors
 /// If the configuration cannot be used.
@@ -25,8 +26,10 @@ pub fn connect(config: Config) -> kube::Result<Client> {
     connector.set_nodelay(true);
     connector.set_connect_timeout(config.connect_timeout);
     let connector = config.rustls_https_connector_with_connector(connector)?;
+    let retry = config.default_retry.then(RetryPolicy::server_retry);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
+        .option_layer(retry.map(RetryLayer::new))
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)

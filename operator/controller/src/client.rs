@@ -74,6 +74,8 @@ where
 pub async fn connect() -> Result<Client, kube::Error> {
     let mut config = Config::infer().await.map_err(kube::Error::InferConfig)?;
     config.connect_timeout = Some(CALL_TIMEOUT);
+    // The client's own policy would repeat a refused call for minutes: a decision on stale knowledge.
+    config.default_retry = false;
     changeover_client::connect(config)
 }
 
