@@ -1,7 +1,7 @@
 //! Carries out requests, each as the engine wrote it. What the API server answers is known from then on.
 
 use changeover_crds::{ExchangeRelease, ExchangeReleaseStatus, names};
-use changeover_engine::{Child, Failure, Kind, Request, Target};
+use changeover_engine::{Child, Failure, Flipped, Kind, Request, Target};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
@@ -23,8 +23,8 @@ pub struct Outcome {
     pub is_stale: bool,
     /// What else was refused.
     pub failures: Vec<Failure>,
-    /// When each live Service answered, by service name.
-    pub flipped: Vec<(String, i64, Timestamp)>,
+    /// Live Services that were pointed somewhere, by service name.
+    pub flipped: Vec<(String, Flipped)>,
 }
 
 /// Sends a batch, all at once.
@@ -43,11 +43,7 @@ pub async fn carry_out(scope: Scope<'_>, requests: &[Request]) -> Outcome {
             Ok(changed) => {
                 tracing::info!(verb, kind, name, changed, "carried out");
                 outcome.progress |= changed;
-                outcome.flipped.extend(
-                    request
-                        .flips()
-                        .map(|(service, epoch)| (service.to_owned(), epoch, at)),
-                );
+                outcome.flipped.extend(request.flipped(at));
             }
             Err(error) => {
                 tracing::warn!(verb, kind, name, %error, "refused");

@@ -190,8 +190,8 @@ async fn carry_out(
         .memory
         .note(&seen.release.uid().unwrap_or_default(), |notes| {
             notes.failures = failures;
-            for (service, epoch, at) in outcome.flipped {
-                notes.flipped(service, epoch, at);
+            for (service, flip) in outcome.flipped {
+                notes.flipped(service, flip);
             }
         });
     pause

@@ -6,6 +6,7 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, DeploymentStatu
 use k8s_openapi::api::core::v1::{Pod, PodStatus, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
 use kube::ResourceExt;
 
 /// Who wrote which field is the API server's business.
@@ -13,12 +14,14 @@ pub fn plain(object: &mut impl ResourceExt) {
     object.managed_fields_mut().clear();
 }
 
-/// Of who wrote it, the names: they are told where a selector is contested.
+/// Of who wrote it, the names of those who wrote the selector: they are told where it is contested.
 pub fn service(service: &mut Service) {
-    for entry in service.managed_fields_mut() {
-        entry.fields_v1 = None;
+    let wrote_selector = |entry: &mut ManagedFieldsEntry| {
+        let fields = entry.fields_v1.take();
         entry.time = None;
-    }
+        fields.is_some_and(|FieldsV1(fields)| fields.pointer("/f:spec/f:selector").is_some())
+    };
+    service.managed_fields_mut().retain_mut(wrote_selector);
     service.status = None;
 }
 
@@ -91,13 +94,13 @@ mod tests {
     }
 
     #[test]
-    fn who_wrote_a_service_is_kept_by_name() {
-        let service = slimmed(
-            service,
-            json!({"metadata": {"managedFields": [{"manager": "meddler", "operation": "Update",
-                "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {}}}]}}),
-        );
-        let entry = json!([{"manager": "meddler", "operation": "Update"}]);
+    fn who_wrote_a_selector_is_kept_by_name() {
+        let entry = |manager: &str, fields: Value| json!({"manager": manager, "time": "2026-01-01T00:00:00Z", "fieldsV1": fields});
+        let meddler = entry("meddler", json!({"f:spec": {"f:selector": {}}}));
+        let labeller = entry("labeller", json!({"f:metadata": {"f:labels": {}}}));
+        let metadata = json!({"managedFields": [meddler, labeller]});
+        let service = slimmed(service, json!({"metadata": metadata}));
+        let entry = json!([{"manager": "meddler"}]);
         assert_eq!(service["metadata"]["managedFields"], entry);
     }
 

@@ -3,6 +3,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::news::News;
+use crate::observation::Flipped;
 use crate::question::Question;
 
 /// What to do next, and what to tell people once it is done.
@@ -149,6 +150,8 @@ pub enum Request {
         epoch: i64,
         /// JSON merge patch of selector and epoch; foreign selector keys are null in it.
         patch: Value,
+        /// Field managers beside ours whose selector it is now.
+        from: Vec<String>,
     },
     /// Deletes an object of ours.
     Delete(Target),
@@ -191,6 +194,17 @@ impl Request {
             }
             _ => None,
         }
+    }
+
+    /// What is remembered once it was answered, if it points a live Service to a colour: for which service.
+    #[must_use]
+    pub fn flipped(&self, at: Timestamp) -> Option<(String, Flipped)> {
+        let (service, epoch) = self.flips()?;
+        let from = match self {
+            Self::Flip { from, .. } => from.clone(),
+            _ => Vec::new(),
+        };
+        Some((service.to_owned(), Flipped { epoch, at, from }))
     }
 
     /// Kind of the object.

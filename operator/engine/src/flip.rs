@@ -73,8 +73,8 @@ pub(crate) fn close(turn: &mut Turn<'_>) {
     // Its first patch is what moved a Service; later ones repaired it.
     let flips = world.obs.flips.values();
     let answered: Vec<i64> = flips
-        .filter_map(|flips| flips.iter().find(|(epoch, _)| *epoch == journal.epoch))
-        .map(|(_, at)| at.as_microsecond())
+        .filter_map(|flips| flips.iter().find(|flip| flip.epoch == journal.epoch))
+        .map(|flip| flip.at.as_microsecond())
         .collect();
     // Only a process that saw every answer can tell these.
     let complete = answered.len() == journal.services.len();
@@ -193,9 +193,17 @@ pub(crate) fn requests(
             colour: to.colour,
             epoch,
             patch: patch(world, object, &service.name, to, epoch),
+            from: others(object),
         }),
     };
     stored.services.iter().filter_map(request).collect()
+}
+
+/// Who else wrote the selector as it is.
+fn others(object: &Service) -> Vec<String> {
+    let managers = object.metadata.managed_fields.iter().flatten();
+    let managers = managers.filter_map(|entry| entry.manager.clone());
+    managers.filter(|name| name != names::MANAGER).collect()
 }
 
 /// A JSON merge patch: selector keys that are not ours go, since a selector is the conjunction of all.

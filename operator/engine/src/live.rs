@@ -1,12 +1,15 @@
 //! Live Services: what clients use. They are repaired with care, and only ever moved by the fenced write.
 
-use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, names};
+use std::collections::BTreeSet;
+
+use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, ResourceExt, names};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Pod, Service};
 
 use crate::decision::{Kind, Request};
 use crate::drift::covers;
 use crate::flip;
+use crate::observation::Flipped;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, StoredService};
 use crate::upkeep::target;
@@ -62,11 +65,11 @@ const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 pub(crate) const APART: SignedDuration = SignedDuration::from_secs(1);
 
 /// The last repairs of a selector within a minute; the switch itself was none.
-fn repairs_of(world: World<'_>, service: &str, epoch: i64, now: Timestamp) -> Vec<Timestamp> {
+fn repairs_of<'a>(world: World<'a>, service: &str, epoch: i64, now: Timestamp) -> Vec<&'a Flipped> {
     let flips = world.obs.flips.get(service).map_or(&[][..], Vec::as_slice);
-    let of_epoch = flips.iter().filter(|(e, _)| *e == epoch).skip(1);
-    let recent = of_epoch.filter(|(_, at)| now.duration_since(*at) < MINUTE);
-    recent.map(|(_, at)| *at).collect()
+    let of_epoch = flips.iter().filter(|flip| flip.epoch == epoch).skip(1);
+    let recent = of_epoch.filter(|flip| now.duration_since(flip.at) < MINUTE);
+    recent.collect()
 }
 
 fn is_too_soon(world: World<'_>, service: &str, epoch: i64, now: Timestamp) -> bool {
@@ -74,32 +77,26 @@ fn is_too_soon(world: World<'_>, service: &str, epoch: i64, now: Timestamp) -> b
     repairs.len() > CONTESTED
         && repairs
             .last()
-            .is_some_and(|at| now.duration_since(*at) < APART)
+            .is_some_and(|flip| now.duration_since(flip.at) < APART)
 }
 
-/// A live Service whose selector someone else keeps changing, and who: the field managers that touched it.
+/// A live Service whose selector someone else keeps changing, and the field managers it was taken from.
 pub(crate) fn contested(
     world: World<'_>,
     status: &ExchangeReleaseStatus,
     now: Timestamp,
 ) -> Option<(String, String)> {
     let epoch = status.switch.as_ref().map_or(0, |s| s.epoch);
-    let is_contested = |s: &&Service| {
-        let name = label(*s, names::SERVICE).unwrap_or_default();
-        repairs_of(world, name, epoch, now).len() > CONTESTED
-    };
-    let service = world.live_services().find(is_contested)?;
-    let managers = service.metadata.managed_fields.iter().flatten();
-    let mut others: Vec<String> = managers
-        .filter(|m| {
-            m.operation.as_deref() == Some("Update") || m.operation.as_deref() == Some("Apply")
-        })
-        .filter_map(|m| m.manager.clone())
-        .filter(|m| m != names::MANAGER)
-        .collect();
-    others.dedup();
-    let name = service.metadata.name.clone().unwrap_or_default();
-    Some((name, others.join(", ")))
+    world.live_services().find_map(|service| {
+        let name = label(service, names::SERVICE).unwrap_or_default();
+        let repairs = repairs_of(world, name, epoch, now);
+        let others: BTreeSet<&str> = repairs
+            .iter()
+            .flat_map(|flip| flip.from.iter().map(String::as_str))
+            .collect();
+        let others: Vec<&str> = others.into_iter().collect();
+        (repairs.len() > CONTESTED).then(|| (service.name_any(), others.join(", ")))
+    })
 }
 
 /// Whether someone pointed a Service to pods that serve while the live colour does not: putting it

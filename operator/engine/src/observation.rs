@@ -39,13 +39,24 @@ pub struct Observation {
     pub asking: BTreeSet<QuestionKey>,
     /// Whether an admission policy checks that `changeover.dev/promote-by` names who asked.
     pub approvers_verified: bool,
-    /// When the last patches of each live Service's selector were answered, by service name, oldest
-    /// first, each with its epoch. At most [`FLIPS`] of each are kept.
-    pub flips: BTreeMap<String, Vec<(i64, Timestamp)>>,
+    /// The last patches of each live Service's selector that were answered, by service name, oldest first. At
+    /// most [`FLIPS`] of each are kept.
+    pub flips: BTreeMap<String, Vec<Flipped>>,
     /// When this process last wrote the status.
     pub written: Option<Timestamp>,
     /// Requests of the last batches that the API server refused.
     pub failures: Vec<Failure>,
+}
+
+/// A patch of a live Service's selector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flipped {
+    /// Of the journal.
+    pub epoch: i64,
+    /// When it was answered.
+    pub at: Timestamp,
+    /// Field managers whose selector it was before.
+    pub from: Vec<String>,
 }
 
 /// A request that the API server refused.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use changeover_crds::{Phase, ResourceExt, names};
-use changeover_engine::{FLIPS, Failure, Observation, QuestionKey, Record, Through, revision_of};
+use changeover_engine::{
+    FLIPS, Failure, Flipped, Observation, QuestionKey, Record, Through, revision_of,
+};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Service;
 use tokio::task::AbortHandle;
@@ -24,7 +26,7 @@ pub struct Notes {
     asking: BTreeMap<QuestionKey, AbortHandle>,
     /// Answers wait to be looked at together.
     gathering: bool,
-    flips: BTreeMap<String, Vec<(i64, Timestamp)>>,
+    flips: BTreeMap<String, Vec<Flipped>>,
     pub failures: Vec<Failure>,
     pub phase: Option<Phase>,
     /// When we last wrote the status, and the `resourceVersion` that it came to.
@@ -165,9 +167,9 @@ impl Memory {
 
 impl Notes {
     /// Remembers that a live Service was pointed somewhere.
-    pub fn flipped(&mut self, service: String, epoch: i64, at: Timestamp) {
+    pub fn flipped(&mut self, service: String, flip: Flipped) {
         let flips = self.flips.entry(service).or_default();
-        flips.push((epoch, at));
+        flips.push(flip);
         let surplus = flips.len().saturating_sub(FLIPS);
         flips.drain(..surplus);
     }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use changeover_crds::{ExchangeRelease, SmokeProbe};
-use changeover_engine::{Finding, Observation, QuestionKey, Reads, Record, Through};
+use changeover_engine::{Finding, Flipped, Observation, QuestionKey, Reads, Record, Through};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{from_value, json};
 use tokio::task::JoinHandle;
@@ -173,10 +173,15 @@ async fn an_answer_to_what_the_spec_no_longer_asks_is_kept_for_a_while() {
 fn only_the_last_flips_are_remembered() {
     let memory = Memory::default();
     for epoch in 1..=10 {
-        memory.note(UID, |notes| notes.flipped("user".to_owned(), epoch, NOW));
+        let flip = Flipped {
+            epoch,
+            at: NOW,
+            from: Vec::new(),
+        };
+        memory.note(UID, |notes| notes.flipped("user".to_owned(), flip));
     }
     let flips = recalled(&memory).flips;
-    let epochs: Vec<i64> = flips["user"].iter().map(|(epoch, _)| *epoch).collect();
+    let epochs: Vec<i64> = flips["user"].iter().map(|flip| flip.epoch).collect();
     assert_eq!(epochs, [3, 4, 5, 6, 7, 8, 9, 10]);
 }
 

@@ -169,10 +169,10 @@ impl World {
         }
         for (service, flips) in &self.shell.flips {
             // The first of an epoch is the switch; others are repairs, which count for a minute.
-            for (of, at) in flips.iter().filter(|(of, _)| *of == epoch).skip(1) {
-                let distance = distance(*at, self.clock);
+            for flip in flips.iter().filter(|flip| flip.epoch == epoch).skip(1) {
+                let distance = distance(flip.at, self.clock);
                 if distance > -60_000_000 {
-                    memory.push(hash(&(service, of, distance)));
+                    memory.push(hash(&(service, flip.epoch, distance)));
                 }
             }
         }

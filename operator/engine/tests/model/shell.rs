@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use changeover_crds::names;
-use changeover_engine::{Decision, FLIPS, Failure, Reads, Request, Step};
+use changeover_engine::{Decision, FLIPS, Failure, Flipped, Reads, Request, Step};
 use changeover_engine::{Question, QuestionKey, Record, Target};
 use changeover_kubernetes_model::Object;
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ pub struct Shell {
     pub answers: BTreeMap<QuestionKey, Record>,
     /// Asked, and not answered yet.
     pub pending: Vec<Question>,
-    pub flips: BTreeMap<String, Vec<(i64, Timestamp)>>,
+    pub flips: BTreeMap<String, Vec<Flipped>>,
     pub written: Option<Timestamp>,
     pub failures: Vec<Failure>,
 }
@@ -159,10 +159,10 @@ impl World {
             } else if call.verb == Verb::Status {
                 self.shell.written = Some(self.clock);
             } else if is_sent
-                && let Some((service, epoch)) = request.as_ref().and_then(Request::flips)
+                && let Some((service, flip)) = request.as_ref().and_then(|r| r.flipped(self.clock))
             {
-                let flips = self.shell.flips.entry(service.to_owned()).or_default();
-                flips.push((epoch, self.clock));
+                let flips = self.shell.flips.entry(service).or_default();
+                flips.push(flip);
                 let old = flips.len().saturating_sub(FLIPS);
                 flips.drain(..old);
             }
