@@ -28,6 +28,7 @@ pub use faults::Fault;
 pub use fixture::{SERVICES, exchange, live, spec, warm};
 pub use memo::Memo;
 pub use outcome::{difference, outcome};
+pub use shell::Pass;
 pub use story::{Point, Story};
 pub use trail::{Known, Trail};
 pub use world::World;

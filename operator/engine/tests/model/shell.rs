@@ -90,6 +90,11 @@ impl World {
         pass
     }
 
+    /// What the next pass decides.
+    pub fn decision(&self) -> Arc<Decision> {
+        self.looked(&self.api.objects.of("ExchangeRelease")[RELEASE])
+    }
+
     /// What is decided once everything that it rests on was read.
     fn looked(&self, release: &Arc<Object>) -> Arc<Decision> {
         let mut store = self.read();

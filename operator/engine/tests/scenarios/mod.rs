@@ -9,6 +9,7 @@ mod commands;
 mod drain;
 mod install;
 mod lost;
+mod reads;
 mod refuse;
 mod release;
 mod rollback;

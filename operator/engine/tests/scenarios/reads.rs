@@ -1,0 +1,95 @@
+//! What decisions rest on. No stories: a story looks at what becomes of a release, not at what was read for it.
+
+use std::collections::BTreeSet;
+
+use changeover_crds::Phase;
+use changeover_engine::{Reads, Request, Step};
+use jiff::SignedDuration;
+
+use crate::model::{Fate, Pass, World, exchange, live};
+
+/// What each pass rests on, in short, until the release is in this phase.
+fn rested_on(w: &mut World, phase: &str) -> BTreeSet<(&'static str, Reads)> {
+    let mut seen = BTreeSet::new();
+    while w.phase() != phase {
+        let decision = w.decision();
+        let what = match &decision.step {
+            Step::Status(next) if next.phase == Some(Phase::RollingBack) => "go back",
+            Step::Status(next) if next.phase == Some(Phase::Switching) => "open the switch",
+            Step::Requests(requests) => requests[0].verb(),
+            _ => "else",
+        };
+        seen.insert((what, decision.reads));
+        if matches!(w.step(), Pass::Idle(_)) && !w.tick() {
+            w.advance_clock(SignedDuration::from_secs(1));
+        }
+    }
+    seen.retain(|(what, _)| *what != "else");
+    seen
+}
+
+#[test]
+fn what_moves_clients_rests_on_what_is_ready() {
+    let mut w = live();
+    w.apply(exchange("2"));
+    let expected = [
+        ("create", Reads::Release),
+        ("flip", Reads::Readiness),
+        ("open the switch", Reads::Readiness),
+        ("stamp", Reads::Release),
+    ];
+    assert_eq!(rested_on(&mut w, "Baking"), expected.into());
+}
+
+#[test]
+fn an_abort_waits_for_no_read() {
+    let mut w = live();
+    w.apply(exchange("2"));
+    w.until("Baking");
+    w.annotate("abort", "1");
+    let rested = rested_on(&mut w, "RolledBack");
+    assert!(rested.contains(&("go back", Reads::Nothing)), "{rested:?}");
+    assert!(rested.contains(&("flip", Reads::Readiness)), "{rested:?}");
+}
+
+#[test]
+fn going_back_on_its_own_judgement_rests_on_everything() {
+    let mut w = live();
+    w.apply(exchange("2"));
+    w.until("Baking");
+    w.cluster.restart("user:2");
+    let rested = rested_on(&mut w, "RolledBack");
+    assert!(rested.contains(&("go back", Reads::Everything)), "{rested:?}");
+}
+
+#[test]
+fn what_is_deleted_rests_on_everything() {
+    let mut w = live();
+    w.apply(exchange("2"));
+    w.until("Warm");
+    w.apply(exchange("3"));
+    let rested = rested_on(&mut w, "Verifying");
+    assert!(rested.contains(&("delete", Reads::Everything)), "{rested:?}");
+}
+
+#[test]
+fn words_about_progress_are_two_seconds_apart() {
+    let mut w = live();
+    w.apply(exchange("2"));
+    w.fate("user:2", Fate::Ready(3));
+    w.until("Preparing");
+    w.advance_clock(SignedDuration::from_secs(3));
+    let mut written = Vec::new();
+    while w.phase() == "Preparing" {
+        let decision = w.decision();
+        let is_word = matches!(&decision.step, Step::Status(s) if s.phase == Some(Phase::Preparing));
+        written.extend(is_word.then_some(w.clock));
+        if matches!(w.step(), Pass::Idle(_)) {
+            w.tick();
+        }
+    }
+    assert!(!written.is_empty(), "nothing was told");
+    let apart = written.windows(2).map(|pair| pair[1].duration_since(pair[0]));
+    let least = apart.min().unwrap_or(SignedDuration::MAX);
+    assert!(least >= SignedDuration::from_secs(2), "{written:?}");
+}
