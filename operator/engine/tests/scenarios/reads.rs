@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use changeover_crds::Phase;
-use changeover_engine::{Reads, Request, Step};
+use changeover_engine::{Reads, Step};
 use jiff::SignedDuration;
 
 use crate::model::{Fate, Pass, World, exchange, live};
@@ -59,7 +59,10 @@ fn going_back_on_its_own_judgement_rests_on_everything() {
     w.until("Baking");
     w.cluster.restart("user:2");
     let rested = rested_on(&mut w, "RolledBack");
-    assert!(rested.contains(&("go back", Reads::Everything)), "{rested:?}");
+    assert!(
+        rested.contains(&("go back", Reads::Everything)),
+        "{rested:?}"
+    );
 }
 
 #[test]
@@ -69,7 +72,10 @@ fn what_is_deleted_rests_on_everything() {
     w.until("Warm");
     w.apply(exchange("3"));
     let rested = rested_on(&mut w, "Verifying");
-    assert!(rested.contains(&("delete", Reads::Everything)), "{rested:?}");
+    assert!(
+        rested.contains(&("delete", Reads::Everything)),
+        "{rested:?}"
+    );
 }
 
 #[test]
@@ -82,14 +88,17 @@ fn words_about_progress_are_two_seconds_apart() {
     let mut written = Vec::new();
     while w.phase() == "Preparing" {
         let decision = w.decision();
-        let is_word = matches!(&decision.step, Step::Status(s) if s.phase == Some(Phase::Preparing));
+        let is_word =
+            matches!(&decision.step, Step::Status(s) if s.phase == Some(Phase::Preparing));
         written.extend(is_word.then_some(w.clock));
         if matches!(w.step(), Pass::Idle(_)) {
             w.tick();
         }
     }
     assert!(!written.is_empty(), "nothing was told");
-    let apart = written.windows(2).map(|pair| pair[1].duration_since(pair[0]));
+    let apart = written
+        .windows(2)
+        .map(|pair| pair[1].duration_since(pair[0]));
     let least = apart.min().unwrap_or(SignedDuration::MAX);
     assert!(least >= SignedDuration::from_secs(2), "{written:?}");
 }
