@@ -109,7 +109,12 @@ async fn go_on(
             },
             Step::Requests(requests) => carry_out(look, &seen, requests).await,
             Step::Ask(_) => Some(PAUSE),
-            Step::Wait(until) => Some(until.map_or(RESYNC, |at| remaining(now, at))),
+            Step::Wait(Some(until)) => Some(remaining(now, *until)),
+            Step::Wait(None) => {
+                // Many rest; all of them together are much to hold.
+                ctx.memory.unlearn(Some(&uid));
+                Some(RESYNC)
+            }
         };
         if let Some(pause) = pause {
             return Ok(Some(pause.min(RESYNC)));
