@@ -198,7 +198,7 @@ impl Checker {
         if verdict["revision"] != role["revision"] {
             self.violation(format!("I4 gate: no verdict for {service} on {colour}"));
         }
-        self.journeys_passed(read, role);
+        self.journeys_passed(role);
         let known: Vec<&str> = verdict["pods"]
             .as_array()
             .into_iter()

@@ -56,6 +56,16 @@ impl<'a> Reading<'a> {
         services.into_iter().flatten().map(entry).collect()
     }
 
+    /// Names of the journeys that the spec names.
+    pub fn journeys(self) -> Vec<String> {
+        let journeys = self.release()["spec"]["verification"]["journeys"].as_array();
+        let names = journeys
+            .into_iter()
+            .flatten()
+            .filter_map(|j| j["name"].as_str());
+        names.map(str::to_owned).collect()
+    }
+
     /// Paths of the smoke probes that are stored with a revision.
     pub fn stored_smoke(self, service: &str, role: &Value) -> Vec<String> {
         let stored = self
