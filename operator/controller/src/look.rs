@@ -23,8 +23,8 @@ use crate::shelf::Watched;
 pub struct Look<'a> {
     pub scope: Scope<'a>,
     /// What the watch shows of it.
-    shown: &'a Watched,
-    uid: String,
+    pub shown: &'a Watched,
+    pub uid: String,
     /// What is to be read first.
     wanted: Reads,
 }

@@ -67,30 +67,25 @@ async fn drive(release: &Watched, ctx: &Arc<Context>) -> Result<Option<Duration>
     };
     let mut look = Look::new(scope, release);
     let mut notices = Vec::new();
-    let ended = go_on(&mut look, release, &mut notices).await;
+    let ended = go_on(&mut look, &mut notices).await;
     // Not before: a switch would share the API server with its own news.
     tell::events(ctx, release, notices);
     ended
 }
 
 /// Step by step, until there is something to wait for; what has become true is noted, to be told.
-async fn go_on(
-    look: &mut Look<'_>,
-    release: &Watched,
-    notices: &mut Vec<Notice>,
-) -> Result<Option<Duration>, Error> {
+async fn go_on(look: &mut Look<'_>, notices: &mut Vec<Notice>) -> Result<Option<Duration>, Error> {
     let ctx = look.scope.ctx;
-    let uid = release.uid().unwrap_or_default();
     for _ in 0..STEPS {
         if !*ctx.leading.borrow() {
             return Ok(None);
         }
         let Some(mut seen) = look.see().await? else {
-            ctx.memory.forget(&uid);
+            ctx.memory.forget(&look.uid);
             return Ok(None);
         };
         if seen.release.metadata.deletion_timestamp.is_some() {
-            ctx.memory.hush(Some(&uid));
+            ctx.memory.hush(Some(&look.uid));
         }
         let now = Timestamp::now();
         let decision = ask_and_decide(ctx, &mut seen, now);
@@ -112,7 +107,7 @@ async fn go_on(
             Step::Wait(Some(until)) => Some(remaining(now, *until)),
             Step::Wait(None) => {
                 // Many rest; all of them together are much to hold.
-                ctx.memory.unlearn(Some(&uid));
+                ctx.memory.unlearn(Some(&look.uid));
                 Some(RESYNC)
             }
         };
@@ -120,7 +115,7 @@ async fn go_on(
             return Ok(Some(pause.min(RESYNC)));
         }
     }
-    let (name, namespace) = (release.name_any(), release.namespace());
+    let (name, namespace) = (look.shown.name_any(), look.shown.namespace());
     tracing::warn!(name, namespace, "{STEPS} steps without coming to rest");
     Ok(Some(PAUSE))
 }
@@ -154,8 +149,7 @@ async fn write_status(
     let (ctx, old) = (look.scope.ctx, &seen.release);
     match act::write_status(look.scope, old, status).await {
         Ok(release) => {
-            let uid = old.uid().unwrap_or_default();
-            ctx.memory.note(&uid, |notes| {
+            ctx.memory.note(&look.uid, |notes| {
                 notes.phase = status.phase;
                 notes.written = release.resource_version().map(|v| (Timestamp::now(), v));
             });
@@ -190,15 +184,12 @@ async fn carry_out(
     let failures: Vec<Failure> = refused.map(|f| f.after(&seen.failures)).collect();
     let went_on = outcome.progress || outcome.is_stale;
     let pause = pause_after(&failures).or((!went_on).then_some(PAUSE));
-    look.scope
-        .ctx
-        .memory
-        .note(&seen.release.uid().unwrap_or_default(), |notes| {
-            notes.failures = failures;
-            for (service, flip) in outcome.flipped {
-                notes.flipped(service, flip);
-            }
-        });
+    look.scope.ctx.memory.note(&look.uid, |notes| {
+        notes.failures = failures;
+        for (service, flip) in outcome.flipped {
+            notes.flipped(service, flip);
+        }
+    });
     pause
 }
 

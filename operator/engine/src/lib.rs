@@ -42,7 +42,7 @@ pub use decision::{Child, Decision, Kind, Notice, Reads, Request, Step, Target};
 pub use judge::{Answer, judge};
 pub use machine::decide;
 pub use news::News;
-pub use observation::{FLIPS, Failure, Flipped, Observation};
+pub use observation::{Failure, Flipped, Observation};
 pub use question::{
     AdminCall, AdminTarget, Ask, Clients, Finding, JourneyRun, ProbeTarget, Question, QuestionKey,
     Record, Through,

@@ -11,7 +11,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use crate::question::{QuestionKey, Record};
 
 /// How many patches of a live Service's selector are remembered.
-pub const FLIPS: usize = 8;
+const FLIPS: usize = 8;
 
 /// Everything that is known when a decision is asked for. The lists hold what carries the label
 /// `changeover.dev/release` with this release's name.
@@ -39,8 +39,8 @@ pub struct Observation {
     pub asking: BTreeSet<QuestionKey>,
     /// Whether an admission policy checks that `changeover.dev/promote-by` names who asked.
     pub approvers_verified: bool,
-    /// The last patches of each live Service's selector that were answered, by service name, oldest first. At
-    /// most [`FLIPS`] of each are kept.
+    /// The last patches of each live Service's selector that were answered, by service name, oldest first
+    /// ([`Flipped::remember`]).
     pub flips: BTreeMap<String, Vec<Flipped>>,
     /// When this process last wrote the status.
     pub written: Option<Timestamp>,
@@ -57,6 +57,15 @@ pub struct Flipped {
     pub at: Timestamp,
     /// Field managers whose selector it was before.
     pub from: Vec<String>,
+}
+
+impl Flipped {
+    /// Remembers it after those of its Service before, of which the oldest is forgotten in turn.
+    pub fn remember(self, flips: &mut Vec<Self>) {
+        flips.push(self);
+        let surplus = flips.len().saturating_sub(FLIPS);
+        flips.drain(..surplus);
+    }
 }
 
 /// A request that the API server refused.

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use changeover_crds::{Phase, ResourceExt, names};
-use changeover_engine::{
-    FLIPS, Failure, Flipped, Observation, QuestionKey, Record, Through, revision_of,
-};
+use changeover_engine::{Failure, Flipped, Observation, QuestionKey, Record, Through, revision_of};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Service;
 use tokio::task::AbortHandle;
@@ -168,10 +166,7 @@ impl Memory {
 impl Notes {
     /// Remembers that a live Service was pointed somewhere.
     pub fn flipped(&mut self, service: String, flip: Flipped) {
-        let flips = self.flips.entry(service).or_default();
-        flips.push(flip);
-        let surplus = flips.len().saturating_sub(FLIPS);
-        flips.drain(..surplus);
+        flip.remember(self.flips.entry(service).or_default());
     }
 
     fn give_up(&mut self, is_wanted: impl Fn(&QuestionKey) -> bool) {

@@ -92,7 +92,6 @@ fn done(turn: &mut Turn<'_>, candidate: ColourStatus) -> Move {
     flip::close(turn);
     turn.remember(&candidate, Outcome::Live);
     let note = format!("{} is live on {}", candidate.version, candidate.colour);
-    turn.say(None, note.clone());
     turn.tell(News::Switched, note);
     turn.next.candidate = None;
     turn.next.warm = turn.next.live.replace(candidate.clone());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use changeover_crds::names;
-use changeover_engine::{Decision, FLIPS, Failure, Flipped, Reads, Request, Step};
+use changeover_engine::{Decision, Failure, Flipped, Reads, Request, Step};
 use changeover_engine::{Question, QuestionKey, Record, Target};
 use changeover_kubernetes_model::Object;
 use jiff::Timestamp;
@@ -166,10 +166,7 @@ impl World {
             } else if is_sent
                 && let Some((service, flip)) = request.as_ref().and_then(|r| r.flipped(self.clock))
             {
-                let flips = self.shell.flips.entry(service).or_default();
-                flips.push(flip);
-                let old = flips.len().saturating_sub(FLIPS);
-                flips.drain(..old);
+                flip.remember(self.shell.flips.entry(service).or_default());
             }
         }
         if matches!(fault, Some(Fault::Crash(_))) {

@@ -8,6 +8,14 @@ use jiff::SignedDuration;
 
 use crate::model::{Fate, Pass, World, exchange, live};
 
+/// A second version, in this phase.
+fn second(phase: &str) -> World {
+    let mut w = live();
+    w.apply(exchange("2"));
+    w.until(phase);
+    w
+}
+
 /// What each pass rests on, in short, until the release is in this phase.
 fn rested_on(w: &mut World, phase: &str) -> BTreeSet<(&'static str, Reads)> {
     let mut seen = BTreeSet::new();
@@ -43,9 +51,7 @@ fn what_moves_clients_rests_on_what_is_ready() {
 
 #[test]
 fn an_abort_waits_for_no_read() {
-    let mut w = live();
-    w.apply(exchange("2"));
-    w.until("Baking");
+    let mut w = second("Baking");
     w.annotate("abort", "1");
     let rested = rested_on(&mut w, "RolledBack");
     assert!(rested.contains(&("go back", Reads::Nothing)), "{rested:?}");
@@ -54,9 +60,7 @@ fn an_abort_waits_for_no_read() {
 
 #[test]
 fn going_back_on_its_own_judgement_rests_on_everything() {
-    let mut w = live();
-    w.apply(exchange("2"));
-    w.until("Baking");
+    let mut w = second("Baking");
     w.cluster.restart("user:2");
     let rested = rested_on(&mut w, "RolledBack");
     assert!(
@@ -67,9 +71,7 @@ fn going_back_on_its_own_judgement_rests_on_everything() {
 
 #[test]
 fn what_is_deleted_rests_on_everything() {
-    let mut w = live();
-    w.apply(exchange("2"));
-    w.until("Warm");
+    let mut w = second("Warm");
     w.apply(exchange("3"));
     let rested = rested_on(&mut w, "Verifying");
     assert!(
