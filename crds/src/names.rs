@@ -15,10 +15,13 @@ pub const SERVICE: &str = "changeover.dev/service";
 pub const COLOUR: &str = "changeover.dev/colour";
 /// Label: the revision in its short form (label values cannot hold a colon).
 pub const REVISION: &str = "changeover.dev/revision";
-/// On live Services as an annotation, on Deployments as a label: the epoch of the last switch that touched
-/// them. An annotation of a Deployment goes on to its ReplicaSets, which takes two more writes each; labels of
-/// a Service go on to its EndpointSlices.
+/// On live Services as an annotation, the epoch of the last switch that touched them; on Deployments as a label,
+/// that of their colour. An annotation of a Deployment goes on to its ReplicaSets, which takes two more writes each;
+/// labels of a Service go on to its EndpointSlices.
 pub const EPOCH: &str = "changeover.dev/epoch";
+/// Label of a Deployment: the `metadata.generation` of the release whose scale it has. Each new one is a write,
+/// so a scale that a replaced leader decided on an older spec and sends late is refused.
+pub const GENERATION: &str = "changeover.dev/generation";
 /// Label: which kind of Service this is, [`ROLE_LIVE`] or [`ROLE_PINNED`].
 pub const ROLE: &str = "changeover.dev/role";
 /// Value of [`ROLE`]: what clients use.

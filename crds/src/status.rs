@@ -103,6 +103,10 @@ pub struct ColourStatus {
     pub revision: String,
     /// What people call it.
     pub version: String,
+    /// Since when this colour has this revision. Its Deployments carry it before any client reaches them, so that
+    /// what was decided on them before comes too late.
+    #[serde(default)]
+    pub epoch: i64,
     /// How many pods each service has ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceStatus>,

@@ -46,7 +46,7 @@ impl Session {
         let namespace = connection.namespace.clone();
         Ok(Self {
             namespace: namespace.unwrap_or_else(|| config.default_namespace.clone()),
-            client: Client::try_from(config).map_err(|error| unusable(&error))?,
+            client: changeover_client::connect(config).map_err(|error| unusable(&error))?,
             output,
             terminal: std::io::stdout().is_terminal(),
         })

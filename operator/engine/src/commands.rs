@@ -77,42 +77,43 @@ impl Turn<'_> {
 /// Does what people ask for, as far as it moves the release; `None` if the phase has its turn.
 pub(crate) fn obey(turn: &mut Turn<'_>) -> Option<Move> {
     if turn.asked.abort {
-        return Some(abort(turn));
+        return abort(turn);
     }
     if turn.asked.rollback {
-        return Some(rollback(turn));
+        return rollback(turn);
     }
     pause(turn);
     promote(turn);
     None
 }
 
-fn abort(turn: &mut Turn<'_>) -> Move {
+fn abort(turn: &mut Turn<'_>) -> Option<Move> {
     const WHY: &str = "a person aborted it";
     match turn.next.phase {
         Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval) => {
-            turn.reject(Reason::Aborted, WHY)
+            Some(turn.reject(Reason::Aborted, WHY))
         }
-        Some(Phase::Switching | Phase::Baking) => phase::go_back(turn, Reason::Aborted, WHY),
+        Some(Phase::Switching | Phase::Baking) => Some(phase::go_back(turn, Reason::Aborted, WHY)),
         _ => nothing(turn, "abort: no release goes on"),
     }
 }
 
-fn rollback(turn: &mut Turn<'_>) -> Move {
+fn rollback(turn: &mut Turn<'_>) -> Option<Move> {
+    const WHY: &str = "a person asked for the old colour";
     let has_old = turn.next.warm.is_some() || turn.next.phase == Some(Phase::Switching);
     match turn.next.phase {
-        Some(Phase::Switching | Phase::Baking | Phase::Warm) if has_old => phase::go_back(
-            turn,
-            Reason::RollbackRequested,
-            "a person asked for the old colour",
-        ),
+        Some(Phase::Switching | Phase::Baking | Phase::Warm) if has_old => {
+            Some(phase::go_back(turn, Reason::RollbackRequested, WHY))
+        }
         _ => nothing(turn, "rollback: no old colour is kept"),
     }
 }
 
-fn nothing(turn: &mut Turn<'_>, what: &str) -> Move {
+/// There is nothing to obey: the token is recorded, and the phase has its turn.
+fn nothing(turn: &mut Turn<'_>, what: &str) -> Option<Move> {
     turn.tell(News::NothingToDo, what.to_owned());
-    Move::Changed
+    (turn.asked.abort, turn.asked.rollback) = (false, false);
+    None
 }
 
 /// Notes when a pause begins; moves the clocks on by its length when it ends.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::news::News;
 use crate::observation::Flipped;
 use crate::question::Question;
+use crate::render::set;
 
 /// What to do next, and what to tell people once it is done.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,6 +105,16 @@ pub struct Child {
     pub manifest: Value,
 }
 
+impl Child {
+    /// The same with the epoch of its role on it.
+    pub(crate) fn stamped(mut self, epoch: i64) -> Self {
+        if let Some(labels) = self.manifest.pointer_mut("/metadata/labels") {
+            set(labels, names::EPOCH, epoch.to_string().into());
+        }
+        self
+    }
+}
+
 /// An existing object, pinned to the state in which it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -130,12 +141,12 @@ pub enum Request {
         /// What it should be.
         child: Child,
     },
-    /// Marks a Deployment with the epoch (metadata only), so that a delete or a scale that a deposed
+    /// Marks a child with its role's epoch (metadata only), so that a delete or a scale that a deposed
     /// leader still has in hand fails.
     Stamp {
-        /// The Deployment.
+        /// The child.
         target: Target,
-        /// The journal's epoch.
+        /// Its role's epoch.
         epoch: i64,
     },
     /// Points a live Service to a colour.

@@ -8,15 +8,17 @@ use crate::decision::Request;
 use crate::flip::ADDRESS_REFUSED;
 use crate::observation::Failure;
 use crate::reason::Reason;
-use crate::revision::StoredRevision;
 use crate::world::World;
 
 /// Longest quote of another component's words.
 const QUOTE: usize = 300;
 
-/// One sentence per service that is not ready, at most three.
-pub(crate) fn unready(world: World<'_>, role: &ColourStatus, stored: &StoredRevision) -> String {
+/// One sentence per service that is not ready, at most three; nothing where all are.
+pub(crate) fn unready(world: World<'_>, role: &ColourStatus) -> String {
     let mut reasons: Vec<String> = Vec::new();
+    let Some(stored) = world.stored(&role.revision) else {
+        return String::new();
+    };
     for count in world.counts(role, stored) {
         if count.ready < count.desired {
             let cause = cause(world, &count.name, role);
@@ -34,6 +36,13 @@ pub(crate) fn unready(world: World<'_>, role: &ColourStatus, stored: &StoredRevi
     } else {
         format!("{text}; and {more} more services")
     }
+}
+
+/// The same behind a colon, to end a sentence with.
+pub(crate) fn because(world: World<'_>, role: &ColourStatus) -> String {
+    Some(unready(world, role))
+        .filter(|unready| !unready.is_empty())
+        .map_or_else(String::new, |unready| format!(": {unready}"))
 }
 
 /// Why the API server refuses a request that is about to be sent again, with the reason that conditions

@@ -1,4 +1,4 @@
-//! Moving live Services to a colour: stamp, flip, verify. The same path both ways.
+//! Moving live Services to a colour: flip, verify. The same path both ways.
 
 use changeover_crds::{
     ColourStatus, ExchangeReleaseStatus, ResourceExt, ServiceSwitch, SwitchStatus, names,
@@ -9,12 +9,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use serde_json::{Map, Value, json};
 
 use crate::decision::{Kind, Request};
-use crate::drain;
-use crate::machine::{Move, Turn};
+use crate::machine::Turn;
 use crate::observation::Failure;
 use crate::render::{self, Renderer};
 use crate::revision::{StoredRevision, StoredService};
-use crate::upkeep::target;
+use crate::upkeep::{self, target};
 use crate::world::{World, epoch_of};
 
 /// How long the recorded address of a deleted live Service is asked for before any other will do.
@@ -52,7 +51,7 @@ pub(crate) fn open(turn: &mut Turn<'_>, to: &ColourStatus, from: Option<&ColourS
             .and_then(|k| k.cluster_ip.clone()),
     };
     turn.next.switch = Some(SwitchStatus {
-        epoch: turn.world.highest_epoch().saturating_add(1),
+        epoch: turn.world.switched().saturating_add(1).max(to.epoch),
         from: from.map(|role| role.colour),
         to: to.colour,
         started_at: MicroTime(turn.now),
@@ -100,7 +99,7 @@ pub(crate) fn advance(
     if let Some(message) = fenced(world, journal) {
         return Progress::Fenced(message);
     }
-    let stamps = stamps_of(world, to, stored, journal.epoch);
+    let stamps = upkeep::stamps(world, to);
     if !stamps.is_empty() {
         return Progress::Requests(stamps);
     }
@@ -122,20 +121,6 @@ pub(crate) fn advance(
     }
 }
 
-/// What comes before a flip to a colour that was asked to drain: its pods hear that they drain no more, and
-/// while they do, its Deployments are stamped.
-pub(crate) fn make_way(turn: &Turn<'_>, to: &ColourStatus, journal: &SwitchStatus) -> Option<Move> {
-    let (questions, until) = drain::take_back(turn, to)?;
-    let stored = turn.world.stored(&to.revision);
-    let is_free = questions.is_empty() && fenced(turn.world, journal).is_none();
-    let stamps = stored.filter(|_| is_free);
-    let stamps = stamps.map(|stored| stamps_of(turn.world, to, stored, journal.epoch));
-    Some(match stamps {
-        Some(stamps) if !stamps.is_empty() => Move::Requests(stamps),
-        _ => Move::Ask(questions, until),
-    })
-}
-
 /// Why nothing may be moved: another operator has moved it since.
 fn fenced(world: World<'_>, journal: &SwitchStatus) -> Option<String> {
     let service = world
@@ -147,26 +132,6 @@ fn fenced(world: World<'_>, journal: &SwitchStatus) -> Option<String> {
         epoch_of(service),
         journal.epoch
     ))
-}
-
-/// Marks the target's Deployments, so that a delete or a scale still in a deposed leader's hand fails.
-fn stamps_of(
-    world: World<'_>,
-    to: &ColourStatus,
-    stored: &StoredRevision,
-    epoch: i64,
-) -> Vec<Request> {
-    let deployments = stored
-        .services
-        .iter()
-        .filter_map(|s| world.deployment(&s.name, to.colour));
-    deployments
-        .filter(|d| epoch_of(*d) < epoch)
-        .map(|d| Request::Stamp {
-            target: target(Kind::Deployment, d),
-            epoch,
-        })
-        .collect()
 }
 
 /// Creates live Services that are missing and flips those that point elsewhere.

@@ -95,7 +95,9 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Begins a phase, of which nothing is said yet.
     pub(crate) fn enter(&mut self, phase: Phase) {
+        self.why = Why::default();
         self.next.phase = Some(phase);
         self.next.phase_since = Some(MicroTime(self.now));
     }
@@ -146,7 +148,7 @@ impl<'a> Turn<'a> {
     }
 
     fn finish(mut self, mv: Move) -> Decision {
-        if matches!(mv, Move::Changed) {
+        if self.why == Why::default() {
             phase::describe(&mut self);
         }
         // What was refused and is about to be tried again is told first.
@@ -243,6 +245,8 @@ fn reads(old: &ExchangeReleaseStatus, step: &Step, is_ordered: bool) -> Reads {
         }
         Step::Status(next) if intent(old) != intent(next) => match (old.phase, next.phase) {
             (None, _) => Reads::Everything,
+            // Which colour is idle, only the Services say.
+            (_, Some(Phase::Preparing)) if next.live.is_none() => Reads::Everything,
             (_, Some(Phase::Preparing | Phase::Verifying)) => Reads::Nothing,
             _ if is_ordered => Reads::Nothing,
             // A failure that is none: what is missing was not seen yet.

@@ -121,7 +121,9 @@ impl<'a> Renderer<'a> {
         colour: Colour,
         replicas: i32,
     ) -> Child {
-        let labels = labels(&self.name, &service.name, Some(revision), Some(colour));
+        let mut labels = labels(&self.name, &service.name, Some(revision), Some(colour));
+        let generation = self.release.metadata.generation;
+        labels.extend(generation.map(|g| (names::GENERATION.to_owned(), g.to_string())));
         let mut template = service.template.clone();
         if let Some(labels) = template.pointer_mut("/metadata/labels") {
             set(labels, names::COLOUR, colour.as_str().into());

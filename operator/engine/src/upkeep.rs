@@ -13,7 +13,7 @@ use crate::drift::covers;
 use crate::live;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, is_short_of};
-use crate::world::{World, each, label};
+use crate::world::{World, each, epoch_of, label};
 
 /// The next batch of repairs; empty when all is as it should be. Live comes first.
 pub(crate) fn next_batch(
@@ -46,7 +46,7 @@ pub(crate) fn next_batch(
 }
 
 /// Stores the revision that the spec names, if nothing of it stands yet.
-pub(crate) fn store(world: World<'_>) -> Option<Request> {
+fn store(world: World<'_>, role: &ColourStatus) -> Option<Request> {
     let release = world.release();
     let revision = StoredRevision::render(&world.name(), &release.spec);
     let name = names::stored_revision(&world.name(), &revision.revision);
@@ -57,20 +57,23 @@ pub(crate) fn store(world: World<'_>) -> Option<Request> {
         .map(|r| r.revision)
         .max()
         .unwrap_or(0);
-    Some(Request::Create(
-        Renderer::new(release).stored(&revision, number.saturating_add(1)),
-    ))
+    let child = Renderer::new(release).stored(&revision, number.saturating_add(1));
+    Some(Request::Create(child.stamped(role.epoch)))
 }
 
 fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
     let Some(stored) = world.stored(&role.revision) else {
         let spec_names_it = crate::revision_of(&world.release().spec) == role.revision;
         return spec_names_it
-            .then(|| store(world))
+            .then(|| store(world, role))
             .flatten()
             .into_iter()
             .collect();
     };
+    let stamps = stamps(world, role);
+    if !stamps.is_empty() {
+        return stamps;
+    }
     let renderer = Renderer::new(world.release());
     let (revision, colour) = (stored.revision.as_str(), role.colour);
     // Two generations of pods in one colour would be three colours' worth of load.
@@ -83,21 +86,83 @@ fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
         let deployment = renderer.deployment(revision, service, colour, world.desired(service));
         batch.extend(ensure(
             &world.obs.config_maps,
-            &renderer.config_map(revision, service),
+            renderer.config_map(revision, service),
             world,
+            role,
         ));
         let pinned = renderer.pinned(revision, service, colour);
-        let request = ensure(&world.obs.services, &pinned, world);
+        let request = ensure(&world.obs.services, pinned, world, role);
         batch.extend(request.filter(|r| !calls_pending || matches!(r, Request::Create(_))));
         batch.extend(ensure(
             &world.obs.budgets,
-            &renderer.budget(revision, service, colour),
+            renderer.budget(revision, service, colour),
             world,
+            role,
         ));
-        let request = ensure(&world.obs.deployments, &deployment, world);
+        let request = ensure(&world.obs.deployments, deployment, world, role);
         batch.extend(request.filter(|r| vacated || !matches!(r, Request::Create(_))));
     }
     batch
+}
+
+/// Marks what stands of a role from before it was one. A leader that was replaced may have decided to delete it,
+/// and must come too late.
+pub(crate) fn stamps(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
+    let obs = world.obs;
+    let coloured = Some(role.colour);
+    let mut stamps = unstamped(world, role, coloured, Kind::Deployment, &obs.deployments);
+    stamps.extend(unstamped(
+        world,
+        role,
+        coloured,
+        Kind::Service,
+        &obs.services,
+    ));
+    stamps.extend(unstamped(
+        world,
+        role,
+        coloured,
+        Kind::PodDisruptionBudget,
+        &obs.budgets,
+    ));
+    stamps.extend(unstamped(
+        world,
+        role,
+        None,
+        Kind::ConfigMap,
+        &obs.config_maps,
+    ));
+    stamps.extend(unstamped(
+        world,
+        role,
+        None,
+        Kind::ControllerRevision,
+        &obs.revisions,
+    ));
+    stamps
+}
+
+fn unstamped<K: ResourceExt>(
+    world: World<'_>,
+    role: &ColourStatus,
+    colour: Option<Colour>,
+    kind: Kind,
+    have: &[Arc<K>],
+) -> Vec<Request> {
+    let is_of_role = |object: &&K| {
+        world.is_ours(*object)
+            && label(*object, names::COLOUR) == colour.map(Colour::as_str)
+            && label(*object, names::REVISION).is_some_and(|r| is_short_of(r, &role.revision))
+    };
+    let standing = each(have).filter(|o| o.meta().deletion_timestamp.is_none());
+    let unstamped = standing
+        .filter(is_of_role)
+        .filter(|o| epoch_of(*o) < role.epoch);
+    let stamp = |object: &K| Request::Stamp {
+        target: target(kind, object),
+        epoch: role.epoch,
+    };
+    unstamped.map(stamp).collect()
 }
 
 /// Pods of another revision in this colour.
@@ -117,14 +182,16 @@ fn has_callers(world: World<'_>, pinned: &Service) -> bool {
     })
 }
 
-/// Creates what is missing, deletes a Deployment of another revision, applies what drifted.
+/// Creates what is missing, deletes a Deployment of another revision, applies what drifted. What is written
+/// carries the role's epoch.
 fn ensure<K: ResourceExt + Serialize>(
     have: &[Arc<K>],
-    want: &Child,
+    want: Child,
     world: World<'_>,
+    role: &ColourStatus,
 ) -> Option<Request> {
     let Some(object) = each(have).find(|o| o.name_any() == want.name) else {
-        return Some(Request::Create(want.clone()));
+        return Some(Request::Create(want.stamped(role.epoch)));
     };
     if !world.is_ours(object) || object.meta().deletion_timestamp.is_some() {
         return None; // its owner's, or on its way out: wait
@@ -136,7 +203,7 @@ fn ensure<K: ResourceExt + Serialize>(
     let drifted = !covers(&actual, &want.manifest);
     drifted.then(|| Request::Apply {
         target: target(want.kind, object),
-        child: want.clone(),
+        child: want.stamped(role.epoch),
     })
 }
 

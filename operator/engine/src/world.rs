@@ -198,18 +198,25 @@ impl<'a> World<'a> {
         each(&self.obs.slices).filter(move |s| label(*s, SLICE_OF) == Some(service))
     }
 
-    /// The highest epoch that stands anywhere.
+    /// The epoch of the last switch that is known of.
     #[must_use]
-    pub fn highest_epoch(&self) -> i64 {
-        let status = self.release().status.as_ref();
-        let journal = status
-            .and_then(|s| s.switch.as_ref())
-            .map_or(0, |s| s.epoch);
+    pub fn switched(&self) -> i64 {
+        let status = self.release().status.iter();
+        let journal = status.flat_map(|s| s.switch.iter().map(|journal| journal.epoch));
         let services = self.live_services().map(epoch_of);
-        let deployments = each(&self.obs.deployments)
-            .filter(|d| self.is_ours(*d))
-            .map(epoch_of);
-        services.chain(deployments).fold(journal, i64::max)
+        journal.chain(services).max().unwrap_or(0)
+    }
+
+    /// An epoch that stands nowhere yet.
+    #[must_use]
+    pub fn new_epoch(&self) -> i64 {
+        let status = self.release().status.iter();
+        let roles = status.flat_map(|s| [&s.live, &s.warm, &s.candidate].into_iter().flatten());
+        let deployments = each(&self.obs.deployments).filter(|d| self.is_ours(*d));
+        let known = roles
+            .map(|role| role.epoch)
+            .chain(deployments.map(epoch_of));
+        known.fold(self.switched(), i64::max).saturating_add(1)
     }
 
     /// Whether a colour could take all traffic: every service at least `threshold(desired)` ready.

@@ -1,8 +1,8 @@
 //! What of the Kubernetes API the operator uses, in memory: fast enough for millions of schedules.
 //!
 //! Objects are raw JSON. There are identities, versions, preconditions, generations, merge patch,
-//! server-side apply with the ownership of one manager, JSON Patch with `test` on the status, fields that
-//! cannot change, and addresses of Services. There are no defaults and no validation.
+//! server-side apply with the ownership of one manager, PUT of the status, fields that cannot change, and
+//! addresses of Services. There are no defaults and no validation.
 //!
 //! The engine tier plays its stories against it; the api-server tier (`tests/apiserver/tests/parity`)
 //! sends the same requests to it and to a real API server, and compares answers and objects.

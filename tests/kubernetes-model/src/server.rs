@@ -25,7 +25,7 @@ pub enum Verb {
     Merge,
     /// With preconditions.
     Delete,
-    /// JSON Patch of the status that tests the version.
+    /// `PUT` of the status, with the version that it was decided on.
     Status,
 }
 

@@ -2,12 +2,12 @@
 
 use changeover_crds::{Phase, PromotionMode};
 
-use super::verifying::{open, trouble};
+use super::verifying::open;
 use crate::machine::{Move, Turn};
 use crate::reason::Reason;
 use crate::revision::checks_of;
-use crate::upkeep;
 use crate::world::all_of;
+use crate::{explain, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     if let Some(mv) = super::superseded(turn) {
@@ -19,8 +19,8 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let checks = turn.next.verdict.as_ref().map(|v| v.checks.clone());
     if checks != Some(checks_of(turn.spec)) {
         turn.next.verdict = None;
-        turn.say(None, "the smoke probes or journeys changed: probed anew");
         turn.enter(Phase::Verifying);
+        turn.say(None, "the smoke probes or journeys changed: probed anew");
         return Move::Changed;
     }
     let approved = turn.spec.promotion.mode == PromotionMode::Automatic
@@ -33,7 +33,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         } else {
             "nobody approved"
         };
-        let trouble = trouble(turn, &candidate);
+        let trouble = explain::because(turn.world, &candidate);
         return turn.reject(
             Reason::ApprovalTimeout,
             &format!("{what} within {limit:?}{trouble}"),
@@ -44,7 +44,6 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         return Move::Requests(batch);
     }
     if !approved {
-        turn.say(None, super::how_to_approve(&candidate));
         return Move::Wait(Some(deadline));
     }
     if turn.asked.pause {
@@ -55,7 +54,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         return Move::Wait(None);
     }
     if !turn.world.serves(&candidate, all_of) {
-        let trouble = trouble(turn, &candidate);
+        let trouble = explain::because(turn.world, &candidate);
         let version = &candidate.version;
         turn.say(
             None,

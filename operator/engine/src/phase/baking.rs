@@ -40,7 +40,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     }
     let since = degraded_since(turn, &live);
     if let Some(since) = since.filter(|since| turn.now.duration_since(*since) >= DEGRADED) {
-        let trouble = super::verifying::trouble(turn, &live);
+        let trouble = explain::because(turn.world, &live);
         let why = format!("too few pods ready since {since:.0}{trouble}");
         return super::go_back(turn, Reason::LiveDegraded, &why);
     }
@@ -97,10 +97,7 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
         return turn.say(Some(Reason::Paused), message);
     }
     let watched = format!("{version} is live on {colour} and watched until {over:.0}");
-    let stored = turn.world.stored(&live.revision);
-    let trouble = stored
-        .map(|s| explain::unready(turn.world, &live, s))
-        .unwrap_or_default();
+    let trouble = explain::unready(turn.world, &live);
     if trouble.is_empty() {
         turn.say(None, watched);
     } else {

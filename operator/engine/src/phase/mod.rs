@@ -34,15 +34,31 @@ pub(crate) fn step(turn: &mut Turn<'_>) -> Move {
     }
 }
 
-/// Says how a phase stands in which no colour is on its way.
+/// Says how a phase stands that has nothing more precise to say.
 pub(crate) fn describe(turn: &mut Turn<'_>) {
-    match turn.next.phase {
-        Some(Phase::Baking) => baking::describe(turn),
-        Some(Phase::Pending | Phase::Warm | Phase::Live | Phase::RolledBack | Phase::Rejected) => {
-            resting::describe(turn);
+    let to = turn.next.switch.as_ref().map(|journal| journal.to);
+    let message = match (turn.next.phase, &turn.next.candidate, to) {
+        (Some(Phase::Baking), ..) => return baking::describe(turn),
+        (Some(Phase::Preparing), Some(new), _) => prepared(new),
+        (Some(Phase::Verifying), Some(new), _) => {
+            format!("{} on {} is being probed", new.version, new.colour)
         }
-        _ => {}
-    }
+        (Some(Phase::AwaitingApproval), Some(new), _) if is_approved(turn, new) => {
+            format!("{} is approved", new.version)
+        }
+        (Some(Phase::AwaitingApproval), Some(new), _) => how_to_approve(new),
+        (Some(Phase::Switching), _, Some(to)) => format!("the Services move to {to}"),
+        (Some(Phase::RollingBack), _, Some(to)) => format!("the Services go back to {to}"),
+        _ => return resting::describe(turn),
+    };
+    turn.say(None, message);
+}
+
+fn prepared(candidate: &ColourStatus) -> String {
+    format!(
+        "{} is being prepared on {}",
+        candidate.version, candidate.colour
+    )
 }
 
 /// Starts a release of the revision that the spec names.
@@ -62,24 +78,19 @@ fn start(turn: &mut Turn<'_>) -> Move {
         .into_iter()
         .chain(kept)
         .find(|role| role.revision == turn.wanted);
-    let mut candidate = standing.unwrap_or_else(|| ColourStatus {
-        colour: idle(turn),
+    let candidate = ColourStatus {
+        colour: standing.map_or_else(|| idle(turn), |role| role.colour),
         revision: turn.wanted.clone(),
         version: turn.spec.version.clone(),
+        epoch: turn.world.new_epoch(),
         services: Vec::new(),
-    });
-    candidate.version.clone_from(&turn.spec.version);
-    let note = format!(
-        "{} is being prepared on {}",
-        candidate.version, candidate.colour
-    );
+    };
+    turn.tell(News::ReleaseStarted, prepared(&candidate));
     turn.next.candidate = Some(candidate);
     turn.next.warm_until = None;
     turn.void_verdict();
     turn.next.bake = None;
     turn.next.rejected = None;
-    turn.say(None, note.clone());
-    turn.tell(News::ReleaseStarted, note);
     turn.enter(Phase::Preparing);
     Move::Changed
 }

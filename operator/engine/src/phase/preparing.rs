@@ -16,11 +16,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         return super::start(turn);
     };
     let deadline = turn.deadline(turn.spec.progress_deadline);
-    let stored = turn.world.stored(&candidate.revision);
-    let trouble = stored
-        .as_ref()
-        .map(|s| explain::unready(turn.world, &candidate, s))
-        .unwrap_or_default();
+    let trouble = explain::unready(turn.world, &candidate);
     let is_ready = turn.world.serves(&candidate, all_of);
     let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
     // Who looked too late, an operator that was away for one, finds it ready all the same.
@@ -28,13 +24,6 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         return too_late(turn, &batch, trouble);
     }
     if !batch.is_empty() {
-        turn.say(
-            None,
-            format!(
-                "{} is being built on {}",
-                candidate.version, candidate.colour
-            ),
-        );
         return Move::Requests(batch);
     }
     if is_ready && turn.asked.pause {
@@ -46,7 +35,6 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     }
     if is_ready {
         turn.enter(Phase::Verifying);
-        turn.say(None, super::verifying::probed(&candidate));
         return Move::Changed;
     }
     turn.say(

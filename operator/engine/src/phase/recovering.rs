@@ -23,14 +23,6 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         return super::resting::step(turn);
     };
     let other = colours.next();
-    turn.say(
-        Some(Reason::StatusRebuilt),
-        format!(
-            "status was lost; {} on {} is live by the Services' selectors",
-            live.version, live.colour
-        ),
-    );
-    turn.tell(News::StatusRebuilt, turn.why.message.clone());
     flip::open(turn, &live, other.as_ref());
     if other.is_none() {
         flip::close(turn);
@@ -42,6 +34,12 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     } else {
         Phase::Live
     });
+    let note = format!(
+        "status was lost; {} on {} is live by the Services' selectors",
+        live.version, live.colour
+    );
+    turn.tell(News::StatusRebuilt, note.clone());
+    turn.say(Some(Reason::StatusRebuilt), note);
     turn.next.candidate = other;
     turn.next.live = Some(live);
     Move::Changed
@@ -65,6 +63,7 @@ fn pointed_at(turn: &Turn<'_>, colour: Colour) -> Option<ColourStatus> {
     let stored = StoredRevision::of(stored)?;
     Some(ColourStatus {
         colour,
+        epoch: turn.world.new_epoch(),
         revision: stored.revision,
         version: stored.version,
         services: Vec::new(),

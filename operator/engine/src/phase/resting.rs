@@ -163,7 +163,6 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
             "{} rejected: {}; {live}. Apply another version, or annotate changeover.dev/retry",
             rejected.version, rejected.message
         );
-        turn.why.reason = None;
         turn.say(Reason::of(&rejected.reason), message);
         return;
     }
@@ -172,9 +171,14 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
         return;
     };
     let stored = turn.world.stored(&live.revision);
-    let trouble = stored.map(|s| explain::unready(turn.world, &live, s)).unwrap_or_else(|| {
-        format!("stored revision {} is gone and the spec names another: apply the live version again", live.revision)
-    });
+    let trouble = if stored.is_some() {
+        explain::unready(turn.world, &live)
+    } else {
+        format!(
+            "stored revision {} is gone and the spec names another: apply the live version again",
+            live.revision
+        )
+    };
     let mut message = format!("{} is live on {}", live.version, live.colour);
     if let (Some(warm), Some(until)) = (&turn.next.warm, &turn.next.warm_until) {
         message = format!(

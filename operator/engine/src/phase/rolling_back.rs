@@ -7,7 +7,7 @@ use crate::machine::{Move, Turn};
 use crate::news::News;
 use crate::reason::Reason;
 use crate::world::half_of;
-use crate::{drain, upkeep};
+use crate::{drain, explain, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let (Some(live), Some(_)) = (turn.next.live.clone(), turn.next.switch.clone()) else {
@@ -33,8 +33,8 @@ fn go_to(turn: &mut Turn<'_>, role: &ColourStatus) -> Move {
         flip::open(turn, role, from.as_ref());
         return Move::Changed;
     }
-    if let Some(mv) = flip::make_way(turn, role, &journal) {
-        return mv;
+    if let Some((questions, until)) = drain::take_back(turn, role) {
+        return Move::Ask(questions, until);
     }
     let deadline = turn.deadline(turn.spec.switch_deadline);
     let late = turn.now >= deadline;
@@ -42,12 +42,7 @@ fn go_to(turn: &mut Turn<'_>, role: &ColourStatus) -> Move {
         Progress::Done if is_way_back => done(turn, role),
         // Joined; the old colour is waited for.
         Progress::Done => Move::Wait(None),
-        Progress::Requests(requests) => {
-            if is_way_back {
-                turn.say(None, format!("the Services go back to {}", role.colour));
-            }
-            Move::Requests(requests)
-        }
+        Progress::Requests(requests) => Move::Requests(requests),
         Progress::Unverified(message) | Progress::Fenced(message) if late => {
             turn.stall(Reason::RollbackLate, message);
             Move::Wait(None)
@@ -61,7 +56,7 @@ fn go_to(turn: &mut Turn<'_>, role: &ColourStatus) -> Move {
 
 /// The old colour cannot take the traffic yet: what serves is left where it is, but never split.
 fn hold(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
-    let trouble = super::verifying::trouble(turn, live);
+    let trouble = explain::because(turn.world, live);
     let other = turn.next.candidate.clone();
     let other_serves = other
         .as_ref()
@@ -78,7 +73,7 @@ fn hold(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
                 "; nor can {} on {}{}",
                 o.version,
                 o.colour,
-                super::verifying::trouble(turn, o)
+                explain::because(turn.world, o)
             )
         });
         turn.stall(Reason::BothColoursBroken, format!("{message}{left}"));

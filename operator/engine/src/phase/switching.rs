@@ -18,14 +18,11 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     };
     let deadline = turn.deadline(turn.spec.switch_deadline);
     if !turn.world.serves(&candidate, half_of) {
-        let stored = turn.world.stored(&candidate.revision);
-        let trouble = stored
-            .map(|s| explain::unready(turn.world, &candidate, s))
-            .unwrap_or_default();
+        let trouble = explain::because(turn.world, &candidate);
         return super::go_back(
             turn,
             Reason::TargetCannotServe,
-            &format!("the new colour lost its pods during the switch: {trouble}"),
+            &format!("the new colour lost its pods during the switch{trouble}"),
         );
     }
     // A pod that joined since the verdict is probed before clients can reach it.
@@ -47,8 +44,8 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             }
         }
     }
-    if let Some(mv) = flip::make_way(turn, &candidate, &journal) {
-        return mv;
+    if let Some((questions, until)) = drain::take_back(turn, &candidate) {
+        return Move::Ask(questions, until);
     }
     match flip::advance(turn.world, &candidate, &journal, &turn.next) {
         Progress::Done => done(turn, candidate),
@@ -61,10 +58,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
                 &format!("the switch was not done within {limit:?}: {trouble}"),
             )
         }
-        Progress::Requests(requests) => {
-            turn.say(None, format!("the Services move to {}", candidate.colour));
-            Move::Requests(requests)
-        }
+        Progress::Requests(requests) => Move::Requests(requests),
         Progress::Unverified(message) => {
             turn.say(None, message);
             Move::Wait(Some(deadline))

@@ -31,7 +31,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let is_passed = matches!(trials, Trials::Passed(_)) && turn.world.serves(&candidate, all_of);
     // Who looked too late, an operator that had much to do for one, finds it passed all the same.
     if turn.now >= deadline && !(is_passed && batch.is_empty()) {
-        let trouble = trouble(turn, &candidate);
+        let trouble = explain::because(turn.world, &candidate);
         let limit = turn.spec.verification.timeout;
         return turn.reject(
             Reason::VerificationTimeout,
@@ -42,13 +42,12 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         turn.say(None, format!("{} is being repaired", candidate.version));
         return Move::Requests(batch);
     }
-    turn.say(None, probed(&candidate));
     match trials {
         Trials::Run(questions) => Move::Ask(questions, deadline),
         Trials::Later(at) => Move::Wait(Some(at.min(deadline))),
         Trials::Passed(pods) if is_passed => pass(turn, &candidate, pods, deadline),
         Trials::Passed(_) | Trials::Failed(..) => {
-            let trouble = trouble(turn, &candidate);
+            let trouble = explain::because(turn.world, &candidate);
             turn.say(
                 None,
                 format!(
@@ -59,14 +58,6 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             Move::Wait(Some(deadline))
         }
     }
-}
-
-/// What is said while it goes on.
-pub(super) fn probed(candidate: &ColourStatus) -> String {
-    format!(
-        "{} on {} is being probed",
-        candidate.version, candidate.colour
-    )
 }
 
 /// How smoke probes and journeys stand.
@@ -141,7 +132,6 @@ fn pass(
     if turn.spec.promotion.mode == PromotionMode::Manual && !super::is_approved(turn, candidate) {
         turn.enter(Phase::AwaitingApproval);
         turn.tell(News::AwaitingApproval, super::how_to_approve(candidate));
-        turn.say(None, super::how_to_approve(candidate));
         return Move::Changed;
     }
     open(turn, candidate)
@@ -152,24 +142,5 @@ pub(super) fn open(turn: &mut Turn<'_>, candidate: &ColourStatus) -> Move {
     let live = turn.next.live.clone();
     flip::open(turn, candidate, live.as_ref());
     turn.enter(Phase::Switching);
-    turn.say(
-        None,
-        format!(
-            "{} passed; the Services move to {}",
-            candidate.version, candidate.colour
-        ),
-    );
     Move::Changed
-}
-
-pub(super) fn trouble(turn: &Turn<'_>, candidate: &ColourStatus) -> String {
-    let stored = turn.world.stored(&candidate.revision);
-    let trouble = stored
-        .map(|s| explain::unready(turn.world, candidate, s))
-        .unwrap_or_default();
-    if trouble.is_empty() {
-        trouble
-    } else {
-        format!(": {trouble}")
-    }
 }

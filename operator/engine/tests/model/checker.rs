@@ -27,6 +27,8 @@ pub struct Checker {
     pub(super) gates: Gates,
     /// Live Services that someone else touched since the operator last wrote them.
     pub(super) edited: BTreeSet<String>,
+    /// Whether what is judged comes late, from a process that another one replaced.
+    pub(super) is_late: bool,
     /// Templates of Deployments by uid, as they were created.
     pub(super) templates: BTreeMap<String, Arc<Object>>,
 }

@@ -60,7 +60,8 @@ impl Checker {
         if before.is_none() {
             let strangers = read.strangers(labels);
             self.templates.insert(uid_of(after), Object::new(template));
-            if strangers > 0 {
+            // A POST has no precondition: what a replaced leader still makes may stand until the next pass.
+            if strangers > 0 && !self.is_late {
                 self.violation(format!(
                     "I10 bounded: {name} joins {strangers} pods of another revision in its colour"
                 ));
@@ -106,6 +107,9 @@ impl Checker {
             self.together(read);
         }
         for condition in new["conditions"].as_array().into_iter().flatten() {
+            if condition["type"] == "Ready" && condition["message"] == "" {
+                self.violation(format!("I9 truth: {} says nothing", new["phase"]));
+            }
             let same =
                 |c: &&Value| c["type"] == condition["type"] && c["status"] == condition["status"];
             let before = old["conditions"]
@@ -185,6 +189,26 @@ impl Checker {
         }
     }
 
+    /// I10 bounded: every Deployment is of a role, but for those that a failed first install leaves to clients.
+    fn no_strays(&mut self, read: Reading<'_>) {
+        let status = read.status();
+        let roles = [&status["live"], &status["warm"], &status["candidate"]];
+        for deployment in read.api.list("Deployment") {
+            let labels = &deployment["spec"]["selector"]["matchLabels"];
+            let is_of = |role: &&&Value| {
+                labels["changeover.dev/colour"] == role["colour"]
+                    && labels["changeover.dev/revision"] == short(&role["revision"])
+            };
+            let is_selected = read
+                .live_services()
+                .any(|s| selects(&s["spec"]["selector"], labels));
+            if !is_selected && !roles.iter().any(|role| is_of(&role)) {
+                let name = name_of(deployment);
+                self.violation(format!("I10 bounded: {name} is of no role"));
+            }
+        }
+    }
+
     /// I2 together, I9 truth, I10 bounded: nothing moves any more.
     pub fn settled(&mut self, api: &Api) {
         let read = Reading { api };
@@ -198,6 +222,7 @@ impl Checker {
         if status["phase"] != "RollingBack" {
             self.together(read);
         }
+        self.no_strays(read);
         let ends = ["Live", "Warm", "Rejected", "RolledBack", "AwaitingApproval"];
         let paused = !status["pausedSince"].is_null();
         let stalled = status["conditions"]

@@ -183,11 +183,13 @@ impl World {
                 return;
             }
         }
+        self.api.checker.is_late = true;
         for call in self.withheld.take().map(|(_, c)| c).into_iter().flatten() {
             let now = self.now();
             // Refused or not: nobody is left to hear the answer.
             let _ = self.api.call(&call, &now);
         }
+        self.api.checker.is_late = false;
     }
 
     /// Runs until nothing moves. A state that only waits for its deadline gets it if it is `moving`:

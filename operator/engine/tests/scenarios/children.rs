@@ -30,15 +30,6 @@ stories!(
     pods_deleted,
 );
 
-/// All but the mark of a switch: a Deployment that was made again since has none.
-fn labels(object: &Value) -> Value {
-    let mut labels = object["metadata"]["labels"].clone();
-    labels
-        .as_object_mut()
-        .map(|l| l.remove("changeover.dev/epoch"));
-    labels
-}
-
 /// All children as they were, whatever was done to them.
 fn repaired(w: &World) {
     let fresh = if w.phase() == "Warm" { warm() } else { live() };
@@ -51,7 +42,13 @@ fn repaired(w: &World) {
     ];
     for kind in kinds {
         let read = |w: &World| -> Vec<(Value, Value, Value)> {
-            let read = |o: &Value| (labels(o), o["spec"].clone(), o["data"].clone());
+            let read = |o: &Value| {
+                (
+                    o["metadata"]["labels"].clone(),
+                    o["spec"].clone(),
+                    o["data"].clone(),
+                )
+            };
             w.api.list(kind).map(read).collect()
         };
         assert_eq!(read(w), read(&fresh), "{kind}");

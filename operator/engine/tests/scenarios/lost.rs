@@ -32,6 +32,7 @@ fn status_lost_while_live() -> Story {
                 ("Live", "1")
             );
             assert_eq!((w.status().switch.unwrap().epoch, w.cluster.made()), (2, 5));
+            assert!(w.reasons.contains("StatusRebuilt"), "{:?}", w.reasons);
         })
 }
 
@@ -75,7 +76,6 @@ fn status_lost_while_preparing() -> Story {
 
 /// The first of three Services points to green.
 fn split(w: &mut World) {
-    w.step();
     let selector = w.raw("Service", "shop-user-green")["spec"]["selector"].clone();
     w.edit("Service", "shop-user", |s| s["spec"]["selector"] = selector);
     lose(w);
@@ -116,7 +116,6 @@ fn status_lost_with_one_colour_gone() -> Story {
 fn status_lost_in_the_first_switch() -> Story {
     Story::given("status lost in the first switch", World::new(exchange("1")))
         .during("Switching", |w| {
-            w.step();
             w.step();
             w.delete("Service", "shop-trade");
             lose(w);

@@ -7,6 +7,7 @@ mod bake;
 mod children;
 mod commands;
 mod drain;
+mod fence;
 mod install;
 mod lost;
 mod reads;

@@ -41,10 +41,10 @@ fn what_moves_clients_rests_on_what_is_ready() {
     let mut w = live();
     w.apply(exchange("2"));
     let expected = [
+        ("apply", Reads::Release),
         ("create", Reads::Release),
         ("flip", Reads::Readiness),
         ("open the switch", Reads::Readiness),
-        ("stamp", Reads::Release),
     ];
     assert_eq!(rested_on(&mut w, "Baking"), expected.into());
 }

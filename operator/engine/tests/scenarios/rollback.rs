@@ -207,7 +207,6 @@ fn split_is_joined_on_the_colour_that_serves() -> Story {
         .during("Switching", |w| {
             // One Service moved, then the old colour dies and a person aborts.
             w.step();
-            w.step();
             let blue = w.raw("Service", "shop-user-blue")["spec"]["selector"].clone();
             w.edit("Service", "shop-user", |s| s["spec"]["selector"] = blue);
             w.break_pods("blue");

@@ -81,7 +81,6 @@ fn newer_spec_while_rolling_back() -> Story {
         .when(|w| w.apply(exchange("2")))
         .during("Switching", |w| {
             w.step();
-            w.step();
             w.break_pods("green");
         })
         .during("RollingBack", |w| w.apply(exchange("3")))

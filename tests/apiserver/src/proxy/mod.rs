@@ -68,7 +68,7 @@ impl Proxy {
         let listener = cluster.in_network(|| Ok(std::net::TcpListener::bind("127.0.0.1:0")?))?;
         listener.set_nonblocking(true)?;
         let shared = Shared {
-            upstream: Client::try_from(config)?,
+            upstream: changeover_client::connect(config)?,
             plan: Arc::default(),
             crashed: watch::Sender::new(false),
             held: watch::Sender::default(),
