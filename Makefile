@@ -24,7 +24,7 @@ build: ## Build every program (static, release)
 	@tools/require.sh build
 	@# Cargo tells by their times which sources are new: another checkout's programs can pass for ours.
 	@mkdir -p $(CARGO_TARGET_DIR)
-	@[ "$$(cat $(CHECKOUT) 2>&1)" = "$(CURDIR)" ] || cargo clean --workspace
+	@[ "$$(cat $(CHECKOUT) 2>&1)" = "$(CURDIR)" ] || cargo clean --workspace --release
 	@echo "$(CURDIR)" > $(CHECKOUT)
 	cargo build --release --workspace --locked
 

@@ -13,7 +13,8 @@ use crate::machine::Turn;
 use crate::observation::Failure;
 use crate::render::{self, Renderer};
 use crate::revision::{StoredRevision, StoredService};
-use crate::upkeep::{self, target};
+use crate::stamp;
+use crate::upkeep::target;
 use crate::world::{World, epoch_of};
 
 /// How long the recorded address of a deleted live Service is asked for before any other will do.
@@ -99,7 +100,7 @@ pub(crate) fn advance(
     if let Some(message) = fenced(world, journal) {
         return Progress::Fenced(message);
     }
-    let stamps = upkeep::stamps(world, to);
+    let stamps = stamp::due(world, to);
     if !stamps.is_empty() {
         return Progress::Requests(stamps);
     }

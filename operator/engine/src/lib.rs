@@ -33,6 +33,7 @@ mod reason;
 mod render;
 mod revision;
 mod roles;
+mod stamp;
 mod template;
 mod upkeep;
 mod words;

@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::decision::{Child, Kind, Request, Target};
 use crate::drift::covers;
-use crate::live;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, is_short_of};
-use crate::world::{World, each, epoch_of, label};
+use crate::world::{World, each, label};
+use crate::{live, stamp};
 
 /// The next batch of repairs; empty when all is as it should be. Live comes first.
 pub(crate) fn next_batch(
@@ -70,7 +70,7 @@ fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
             .into_iter()
             .collect();
     };
-    let stamps = stamps(world, role);
+    let stamps = stamp::due(world, role);
     if !stamps.is_empty() {
         return stamps;
     }
@@ -103,66 +103,6 @@ fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
         batch.extend(request.filter(|r| vacated || !matches!(r, Request::Create(_))));
     }
     batch
-}
-
-/// Marks what stands of a role from before it was one. A leader that was replaced may have decided to delete it,
-/// and must come too late.
-pub(crate) fn stamps(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
-    let obs = world.obs;
-    let coloured = Some(role.colour);
-    let mut stamps = unstamped(world, role, coloured, Kind::Deployment, &obs.deployments);
-    stamps.extend(unstamped(
-        world,
-        role,
-        coloured,
-        Kind::Service,
-        &obs.services,
-    ));
-    stamps.extend(unstamped(
-        world,
-        role,
-        coloured,
-        Kind::PodDisruptionBudget,
-        &obs.budgets,
-    ));
-    stamps.extend(unstamped(
-        world,
-        role,
-        None,
-        Kind::ConfigMap,
-        &obs.config_maps,
-    ));
-    stamps.extend(unstamped(
-        world,
-        role,
-        None,
-        Kind::ControllerRevision,
-        &obs.revisions,
-    ));
-    stamps
-}
-
-fn unstamped<K: ResourceExt>(
-    world: World<'_>,
-    role: &ColourStatus,
-    colour: Option<Colour>,
-    kind: Kind,
-    have: &[Arc<K>],
-) -> Vec<Request> {
-    let is_of_role = |object: &&K| {
-        world.is_ours(*object)
-            && label(*object, names::COLOUR) == colour.map(Colour::as_str)
-            && label(*object, names::REVISION).is_some_and(|r| is_short_of(r, &role.revision))
-    };
-    let standing = each(have).filter(|o| o.meta().deletion_timestamp.is_none());
-    let unstamped = standing
-        .filter(is_of_role)
-        .filter(|o| epoch_of(*o) < role.epoch);
-    let stamp = |object: &K| Request::Stamp {
-        target: target(kind, object),
-        epoch: role.epoch,
-    };
-    unstamped.map(stamp).collect()
 }
 
 /// Pods of another revision in this colour.

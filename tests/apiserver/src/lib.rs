@@ -18,7 +18,7 @@ pub use environment::{cluster, examples, rendered, test_client};
 pub use kubelet::Kubelet;
 pub use operator::Operator;
 pub use person::{Person, Said};
-pub use proxy::{Proxy, Spoil, Watches};
+pub use proxy::{Hold, Proxy, Spoil, Watches};
 pub use release::{NAME, SERVICES, exchange, with_tag};
 pub use sandbox::Sandbox;
 pub use state::{Children, message, phase_is, selected};

@@ -15,13 +15,15 @@ pub fn is_write<B>(request: &Request<B>) -> bool {
     request.method() != Method::GET && !["/leases", "/events"].iter().any(|k| path.contains(k))
 }
 
-/// Whether it points a Service elsewhere: the only thing that a merge patch of a Service is for.
+/// Whether it points a Service elsewhere. Other merge patches are stamps, of which live Services get none.
 pub fn is_flip<B>(request: &Request<B>) -> bool {
     let is_merge = request
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind == "application/merge-patch+json");
-    is_merge && request.uri().path().contains("/services/")
+    let path = request.uri().path();
+    let is_pinned = ["-blue", "-green"].iter().any(|end| path.ends_with(end));
+    is_merge && path.contains("/services/") && !is_pinned
 }
 
 pub fn is_watch<B>(request: &Request<B>) -> bool {

@@ -15,7 +15,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, header};
+use hyper::{Method, Request, Response, header};
 use hyper_util::rt::TokioIo;
 use kube::client::Body;
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
@@ -27,7 +27,7 @@ use tokio::task::AbortHandle;
 
 use answers::{is_flip, is_watch, is_write, refusal, status, whole};
 use plan::{Held, Plan};
-pub use plan::{Spoil, Watches};
+pub use plan::{Hold, Spoil, Watches};
 
 type Answer = Response<UnsyncBoxBody<Bytes, kube::Error>>;
 
@@ -110,23 +110,23 @@ impl Proxy {
         });
     }
 
-    /// From now on flips of Services wait in the proxy: sent, and not arrived.
-    pub fn hold_flips(&self) {
+    /// From now on these wait in the proxy: sent, and not arrived.
+    pub fn hold(&self, what: Hold) {
         self.shared.held.send_replace(Held::default());
         self.set(Plan {
-            holds_flips: true,
+            holds: Some(what),
             ..Plan::default()
         });
     }
 
-    /// Waits until so many flips wait.
-    pub async fn holding(&self, flips: usize) {
+    /// Waits until so many wait.
+    pub async fn holding(&self, count: usize) {
         let mut held = self.shared.held.subscribe();
-        held.wait_for(|held| held.waiting == flips).await.ok();
+        held.wait_for(|held| held.waiting == count).await.ok();
     }
 
-    /// Lets the flips that wait arrive, and says with which status codes they were answered.
-    pub async fn let_flips_go(&self) -> Vec<u16> {
+    /// Lets those that wait arrive, and says with which status codes they were answered.
+    pub async fn let_go(&self) -> Vec<u16> {
         self.shared.held.send_modify(|held| held.let_go = true);
         let mut held = self.shared.held.subscribe();
         let all = held.wait_for(|held| held.answers.len() == held.waiting);
@@ -206,12 +206,20 @@ impl Shared {
             }
             Some(Spoil::Refuse(code)) => Ok(refusal(code)),
             None if is_watch(&request) => self.watch(request).await,
-            None if is_flip(&request) && self.plan().holds_flips => self.hold(request).await,
+            None if self.holds(&request) => self.hold(request).await,
             None => {
                 let delay = self.plan().delay;
                 tokio::time::sleep(delay).await;
                 self.forward(request).await
             }
+        }
+    }
+
+    fn holds(&self, request: &Request<Incoming>) -> bool {
+        match self.plan().holds {
+            Some(Hold::Flips) => is_flip(request),
+            Some(Hold::Deletes) => request.method() == Method::DELETE,
+            None => false,
         }
     }
 

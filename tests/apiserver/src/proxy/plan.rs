@@ -26,6 +26,15 @@ pub enum Watches {
     GoneEvent,
 }
 
+/// What waits in the proxy: sent, and not arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Flips of live Services.
+    Flips,
+    /// Whatever deletes something.
+    Deletes,
+}
+
 #[derive(Debug, Default)]
 pub struct Plan {
     /// Writes that passed since the plan was made; those of leases and Events are not counted.
@@ -37,11 +46,10 @@ pub struct Plan {
     pub spoiled: usize,
     /// How late everything but watches arrives.
     pub delay: Duration,
-    /// Whether flips of Services wait.
-    pub holds_flips: bool,
+    pub holds: Option<Hold>,
 }
 
-/// Flips of Services that wait or have waited in the proxy.
+/// Requests that wait or have waited in the proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     pub waiting: usize,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use changeover_apiserver_tests::{
-    Children, NAME, Operator, Proxy, SERVICES, Sandbox, exchange, phase_is,
+    Children, Hold, NAME, Operator, Proxy, SERVICES, Sandbox, exchange, phase_is,
 };
 use changeover_crds::{Colour, ExchangeRelease, Phase, names};
 use kube::api::{Patch, PatchParams};
@@ -61,10 +61,7 @@ async fn flips_of_a_leader_that_hung_in_its_switch_are_refused() -> Result<()> {
 #[tokio::test]
 async fn flips_of_a_leader_that_hung_are_refused_after_an_abort() -> Result<()> {
     let (sandbox, proxy, mut first, _second) = with_flips_in_the_air().await?;
-    let abort = json!({"metadata": {"annotations": {names::ABORT: "now"}}});
-    let releases = sandbox.api::<ExchangeRelease>();
-    let params = PatchParams::default();
-    releases.patch(NAME, &params, &Patch::Merge(&abort)).await?;
+    annotate(&sandbox, names::ABORT).await?;
     sandbox
         .await_release("an end", |release| {
             phase_is(release, Phase::RolledBack) || phase_is(release, Phase::Rejected)
@@ -78,6 +75,50 @@ async fn flips_of_a_leader_that_hung_are_refused_after_an_abort() -> Result<()> 
     sandbox.finish().await
 }
 
+#[tokio::test]
+async fn deletes_of_a_leader_that_hung_are_refused_where_a_retry_needs_what_they_delete()
+-> Result<()> {
+    let sandbox = Sandbox::new().await?;
+    let proxy = sandbox.proxy().await?;
+    let mut first = sandbox.operator_through(&proxy, "one")?;
+    sandbox.apply(&exchange("1.0.0")).await?;
+    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+    let mut waiting = exchange("2.0.0");
+    waiting["spec"]["promotion"] = json!({"mode": "Manual"});
+    waiting["spec"]["keepFailed"] = json!("1s");
+    sandbox.apply(&waiting).await?;
+    let awaits_approval = |release: &_| phase_is(release, Phase::AwaitingApproval);
+    sandbox.await_release("a wait", awaits_approval).await?;
+
+    // Given up: Deployments and PodDisruptionBudgets are to go.
+    proxy.hold(Hold::Deletes);
+    annotate(&sandbox, names::ABORT).await?;
+    proxy.holding(2 * SERVICES.len()).await;
+    first.suspend()?;
+    annotate(&sandbox, names::RETRY).await?;
+    let second = sandbox.operator("two")?;
+    second
+        .await_metric("changeover_leader", TAKEOVER, |leads| leads > 0.0)
+        .await?;
+    sandbox.await_release("a wait", awaits_approval).await?;
+
+    let before = sandbox.await_still(&Colour::ALL).await?;
+    let answers = proxy.let_go().await;
+    assert_eq!(answers, [409; 2 * SERVICES.len()], "each is a conflict");
+    assert_eq!(Children::of(&sandbox).await?, before);
+    first.resume()?;
+    first.await_end().await?;
+    sandbox.finish().await
+}
+
+async fn annotate(sandbox: &Sandbox, name: &str) -> Result<()> {
+    let asked = json!({"metadata": {"annotations": {name: "now"}}});
+    let releases = sandbox.api::<ExchangeRelease>();
+    let params = PatchParams::default();
+    releases.patch(NAME, &params, &Patch::Merge(&asked)).await?;
+    Ok(())
+}
+
 /// A release whose first leader is suspended with the flips of all Services sent and not arrived; a
 /// second one leads by now.
 async fn with_flips_in_the_air() -> Result<(Sandbox, Proxy, Operator, Operator)> {
@@ -87,7 +128,7 @@ async fn with_flips_in_the_air() -> Result<(Sandbox, Proxy, Operator, Operator)>
     sandbox.apply(&exchange("1.0.0")).await?;
     sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
     let second = sandbox.operator("two")?;
-    proxy.hold_flips();
+    proxy.hold(Hold::Flips);
     sandbox.apply(&exchange("2.0.0")).await?;
     proxy.holding(SERVICES.len()).await;
     first.suspend()?;
@@ -99,7 +140,7 @@ async fn with_flips_in_the_air() -> Result<(Sandbox, Proxy, Operator, Operator)>
 
 async fn assert_late_flips_change_nothing(sandbox: &Sandbox, proxy: &Proxy) -> Result<()> {
     let before = sandbox.await_still(&Colour::ALL).await?;
-    let answers = proxy.let_flips_go().await;
+    let answers = proxy.let_go().await;
     assert_eq!(
         answers,
         [409; SERVICES.len()],
