@@ -7,6 +7,8 @@ use changeover_apiserver_tests::{
     Children, Hold, NAME, Operator, Proxy, SERVICES, Sandbox, exchange, phase_is,
 };
 use changeover_crds::{Colour, ExchangeRelease, Phase, names};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
@@ -90,6 +92,8 @@ async fn deletes_of_a_leader_that_hung_are_refused_where_a_retry_needs_what_they
     let awaits_approval = |release: &_| phase_is(release, Phase::AwaitingApproval);
     sandbox.await_release("a wait", awaits_approval).await?;
 
+    let stood = uids(&sandbox, Colour::Green).await?;
+
     // Given up: Deployments and PodDisruptionBudgets are to go.
     proxy.hold(Hold::Deletes);
     annotate(&sandbox, names::ABORT).await?;
@@ -105,10 +109,21 @@ async fn deletes_of_a_leader_that_hung_are_refused_where_a_retry_needs_what_they
     let before = sandbox.await_still(&Colour::ALL).await?;
     let answers = proxy.let_go().await;
     assert_eq!(answers, [409; 2 * SERVICES.len()], "each is a conflict");
+    assert_eq!(uids(&sandbox, Colour::Green).await?, stood, "none is new");
     assert_eq!(Children::of(&sandbox).await?, before);
     first.resume()?;
     first.await_end().await?;
     sandbox.finish().await
+}
+
+/// The identity of each Deployment of a colour.
+async fn uids(sandbox: &Sandbox, colour: Colour) -> Result<Vec<Option<String>>> {
+    let mut uids = Vec::new();
+    for service in SERVICES {
+        let name = names::coloured(NAME, service, colour);
+        uids.push(sandbox.api::<Deployment>().get(&name).await?.uid());
+    }
+    Ok(uids)
 }
 
 async fn annotate(sandbox: &Sandbox, name: &str) -> Result<()> {
