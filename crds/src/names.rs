@@ -15,8 +15,8 @@ pub const SERVICE: &str = "changeover.dev/service";
 pub const COLOUR: &str = "changeover.dev/colour";
 /// Label: the revision in its short form (label values cannot hold a colon).
 pub const REVISION: &str = "changeover.dev/revision";
-/// On live Services as an annotation, the epoch of the last switch that touched them; on Deployments as a label,
-/// that of their colour. An annotation of a Deployment goes on to its ReplicaSets, which takes two more writes each;
+/// On live Services as an annotation, the epoch of the last switch that touched them; on the children of a colour
+/// as a label, that of their colour. An annotation of a Deployment goes on to its ReplicaSets, which takes two more writes each;
 /// labels of a Service go on to its EndpointSlices.
 pub const EPOCH: &str = "changeover.dev/epoch";
 /// Label of a Deployment: the `metadata.generation` of the release whose scale it has. Each new one is a write,

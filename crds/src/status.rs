@@ -103,7 +103,7 @@ pub struct ColourStatus {
     pub revision: String,
     /// What people call it.
     pub version: String,
-    /// Since when this colour has this revision. Its Deployments carry it before any client reaches them, so that
+    /// Since when this colour has this revision. Its children carry it before any client reaches them, so that
     /// what was decided on them before comes too late.
     #[serde(default)]
     pub epoch: i64,

@@ -35,11 +35,10 @@ impl Checker {
             .live_services()
             .filter(|s| is_served(label(s, "service")))
             .any(|s| kind == "Deployment" && selects(&s["spec"]["selector"], labels));
-        let needed = read.needed_roles().into_iter().any(|role| {
-            let colour = &labels["changeover.dev/colour"];
-            labels["changeover.dev/revision"] == short(&role["revision"])
-                && (colour.is_null() || *colour == role["colour"])
-        });
+        let needed = read
+            .needed_roles()
+            .into_iter()
+            .any(|role| is_of(role, labels));
         let used = kind == "ConfigMap"
             && read.api.list("Deployment").any(|d| {
                 d["spec"]["selector"]["matchLabels"]["changeover.dev/revision"]
@@ -195,14 +194,10 @@ impl Checker {
         let roles = [&status["live"], &status["warm"], &status["candidate"]];
         for deployment in read.api.list("Deployment") {
             let labels = &deployment["spec"]["selector"]["matchLabels"];
-            let is_of = |role: &&&Value| {
-                labels["changeover.dev/colour"] == role["colour"]
-                    && labels["changeover.dev/revision"] == short(&role["revision"])
-            };
             let is_selected = read
                 .live_services()
                 .any(|s| selects(&s["spec"]["selector"], labels));
-            if !is_selected && !roles.iter().any(|role| is_of(&role)) {
+            if !is_selected && !roles.iter().any(|role| is_of(role, labels)) {
                 let name = name_of(deployment);
                 self.violation(format!("I10 bounded: {name} is of no role"));
             }
@@ -248,4 +243,11 @@ impl Checker {
             }
         }
     }
+}
+
+/// Whether these are labels of a role's child. What both colours of a revision share has no colour.
+fn is_of(role: &Value, labels: &Value) -> bool {
+    let colour = &labels["changeover.dev/colour"];
+    labels["changeover.dev/revision"] == short(&role["revision"])
+        && (colour.is_null() || *colour == role["colour"])
 }

@@ -34,9 +34,7 @@ async fn a_leader_that_hangs_is_replaced_and_harms_nothing_when_it_wakes() -> Re
         .await?;
     first.suspend()?;
     sandbox.kubelet.let_ready(true);
-    second
-        .await_metric("changeover_leader", TAKEOVER, |leads| leads > 0.0)
-        .await?;
+    await_takeover(&second).await?;
     assert_second_release(&sandbox).await?;
 
     let before = sandbox.await_still(&Colour::ALL).await?;
@@ -80,11 +78,7 @@ async fn flips_of_a_leader_that_hung_are_refused_after_an_abort() -> Result<()> 
 #[tokio::test]
 async fn deletes_of_a_leader_that_hung_are_refused_where_a_retry_needs_what_they_delete()
 -> Result<()> {
-    let sandbox = Sandbox::new().await?;
-    let proxy = sandbox.proxy().await?;
-    let mut first = sandbox.operator_through(&proxy, "one")?;
-    sandbox.apply(&exchange("1.0.0")).await?;
-    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+    let (sandbox, proxy, mut first) = with_a_proxy().await?;
     let mut waiting = exchange("2.0.0");
     waiting["spec"]["promotion"] = json!({"mode": "Manual"});
     waiting["spec"]["keepFailed"] = json!("1s");
@@ -101,9 +95,7 @@ async fn deletes_of_a_leader_that_hung_are_refused_where_a_retry_needs_what_they
     first.suspend()?;
     annotate(&sandbox, names::RETRY).await?;
     let second = sandbox.operator("two")?;
-    second
-        .await_metric("changeover_leader", TAKEOVER, |leads| leads > 0.0)
-        .await?;
+    await_takeover(&second).await?;
     sandbox.await_release("a wait", awaits_approval).await?;
 
     let before = sandbox.await_still(&Colour::ALL).await?;
@@ -134,22 +126,32 @@ async fn annotate(sandbox: &Sandbox, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// A release whose first leader is suspended with the flips of all Services sent and not arrived; a
-/// second one leads by now.
-async fn with_flips_in_the_air() -> Result<(Sandbox, Proxy, Operator, Operator)> {
+/// A first release, made by a leader that reaches the API server through a proxy.
+async fn with_a_proxy() -> Result<(Sandbox, Proxy, Operator)> {
     let sandbox = Sandbox::new().await?;
     let proxy = sandbox.proxy().await?;
     let first = sandbox.operator_through(&proxy, "one")?;
     sandbox.apply(&exchange("1.0.0")).await?;
     sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+    Ok((sandbox, proxy, first))
+}
+
+async fn await_takeover(second: &Operator) -> Result<()> {
+    second
+        .await_metric("changeover_leader", TAKEOVER, |leads| leads > 0.0)
+        .await
+}
+
+/// A release whose first leader is suspended with the flips of all Services sent and not arrived; a
+/// second one leads by now.
+async fn with_flips_in_the_air() -> Result<(Sandbox, Proxy, Operator, Operator)> {
+    let (sandbox, proxy, first) = with_a_proxy().await?;
     let second = sandbox.operator("two")?;
     proxy.hold(Hold::Flips);
     sandbox.apply(&exchange("2.0.0")).await?;
     proxy.holding(SERVICES.len()).await;
     first.suspend()?;
-    second
-        .await_metric("changeover_leader", TAKEOVER, |leads| leads > 0.0)
-        .await?;
+    await_takeover(&second).await?;
     Ok((sandbox, proxy, first, second))
 }
 
