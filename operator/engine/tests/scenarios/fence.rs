@@ -6,6 +6,9 @@ use jiff::SignedDuration;
 
 use crate::model::{Fault, World, exchange, live, spec};
 
+/// More than a release takes to come to such a request.
+const STEPS: usize = 100;
+
 /// The leader stops as it sends the first batch with such a request for a Deployment in it. It goes on when the new
 /// leader has made so many passes.
 fn stopped_before(w: &mut World, verb: &str, passes: u32) {
@@ -14,10 +17,14 @@ fn stopped_before(w: &mut World, verb: &str, passes: u32) {
         Step::Requests(requests) => requests.iter().any(is_it),
         _ => false,
     };
-    while !sends(w) {
+    for _ in 0..STEPS {
+        if sends(w) {
+            break;
+        }
         w.step();
         w.tick();
     }
+    assert!(sends(w), "{verb} of a Deployment was never sent");
     w.fault = Some(Fault::Suspended(passes));
     w.step();
 }
