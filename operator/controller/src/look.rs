@@ -2,6 +2,7 @@
 //! gone on from, for a moment: what is written meanwhile, the answers tell.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use changeover_crds::{ExchangeRelease, names};
@@ -149,6 +150,7 @@ impl<'a> Look<'a> {
             flips: BTreeMap::new(),
             written: None,
             failures: Vec::new(),
+            memo: Arc::default(),
         }
     }
 }

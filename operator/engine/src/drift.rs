@@ -1,13 +1,39 @@
 //! Whether an object still is what we applied.
 
+use std::hash::Hash;
+
+use changeover_crds::ResourceExt;
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::decision::Child;
 use crate::quantity::thousandths;
+use crate::world::World;
+
+/// What an object should be, unless it has all of that. `inputs` are all that it is rendered from.
+pub(crate) fn drifted<K: ResourceExt + Serialize>(
+    world: &World<'_>,
+    object: &K,
+    inputs: &impl Hash,
+    render: impl FnOnce() -> Child,
+) -> Option<Child> {
+    let memo = &world.obs.memo;
+    if memo.is_right(object, inputs) {
+        return None;
+    }
+    let want = render();
+    let actual = serde_json::to_value(object).unwrap_or_default();
+    if covers(&actual, &want.manifest) {
+        memo.found_right(object, inputs);
+        return None;
+    }
+    Some(want)
+}
 
 /// Whether `actual` has everything that `wanted` has. What the API server or another field manager
 /// added beside it does not count. Lists of named things (containers, ports, variables) are compared
 /// by name, as server-side apply merges them.
-pub(crate) fn covers(actual: &Value, wanted: &Value) -> bool {
+fn covers(actual: &Value, wanted: &Value) -> bool {
     match (actual, wanted) {
         (Value::Object(actual), Value::Object(wanted)) => wanted.iter().all(|(key, wanted)| {
             actual

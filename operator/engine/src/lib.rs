@@ -23,6 +23,7 @@ mod jsonpath;
 mod judge;
 mod live;
 mod machine;
+mod memo;
 mod news;
 mod observation;
 mod outcome;
@@ -42,6 +43,7 @@ mod world;
 pub use decision::{Child, Decision, Kind, Notice, Reads, Request, Step, Target};
 pub use judge::{Answer, judge};
 pub use machine::decide;
+pub use memo::Memo;
 pub use news::News;
 pub use observation::{Failure, Flipped, Observation};
 pub use question::{

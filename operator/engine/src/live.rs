@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Pod, Service};
 
 use crate::decision::{Kind, Request};
-use crate::drift::covers;
+use crate::drift::drifted;
 use crate::flip;
+use crate::memo::Stored;
 use crate::observation::Flipped;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, StoredService};
@@ -23,7 +24,11 @@ pub(crate) fn repairs(
     status: &ExchangeReleaseStatus,
     now: Timestamp,
 ) -> Vec<Request> {
-    let Some(stored) = world.stored(&live.revision) else {
+    let Some(Stored {
+        uid,
+        revision: stored,
+    }) = world.stored_as(&live.revision)
+    else {
         return Vec::new();
     };
     let epoch = status.switch.as_ref().map_or(0, |s| s.epoch);
@@ -42,18 +47,19 @@ pub(crate) fn repairs(
         let Some(object) = world.live_service(&service.name) else {
             continue;
         };
-        let want = renderer.live(service);
-        let flipping = batch.iter().any(|r| r.name() == want.name);
-        let actual = serde_json::to_value(object).unwrap_or_default();
-        if !flipping
-            && object.metadata.deletion_timestamp.is_none()
-            && !covers(&actual, &want.manifest)
-        {
-            batch.push(Request::Apply {
-                target: target(Kind::Service, object),
-                child: want,
-            });
+        let is_flipped = batch
+            .iter()
+            .any(|r| Some(r.name()) == object.metadata.name.as_deref());
+        if is_flipped || object.metadata.deletion_timestamp.is_some() {
+            continue;
         }
+        let want = drifted(&world, object, &(uid, &service.name), || {
+            renderer.live(service)
+        });
+        batch.extend(want.map(|child| Request::Apply {
+            target: target(Kind::Service, object),
+            child,
+        }));
     }
     batch
 }

@@ -7,14 +7,13 @@ use crate::conditions::{self, Why};
 use crate::decision::{Decision, Notice, Reads, Request, Step};
 use crate::explain;
 use crate::flip::address;
-use crate::invalid::invalid;
 use crate::news::News;
 use crate::observation::Observation;
 use crate::phase;
 use crate::question::Question;
 use crate::reason::Reason;
-use crate::revision::{Plan, revision_of};
-use crate::world::{Stored, World, half_of};
+use crate::revision::Plan;
+use crate::world::{Facts, World, half_of};
 
 /// Decides what to do next.
 ///
@@ -30,8 +29,8 @@ pub fn decide(obs: &Observation, now: Timestamp) -> Decision {
             reads: Reads::Nothing,
         };
     }
-    let revisions = Stored::of(obs);
-    let mut turn = Turn::new(World::new(obs, &revisions), now);
+    let facts = Facts::of(obs);
+    let mut turn = Turn::new(World::new(obs, &facts), now);
     turn.take_commands();
     let mv = commands::obey(&mut turn).unwrap_or_else(|| phase::step(&mut turn));
     turn.finish(mv)
@@ -67,9 +66,9 @@ pub(crate) struct Turn<'a> {
     pub(crate) now: Timestamp,
     pub(crate) spec: &'a ExchangeReleaseSpec,
     /// The revision that the spec names.
-    pub(crate) wanted: String,
+    pub(crate) wanted: &'a str,
     /// Why the spec cannot be carried out, where only we can see it.
-    pub(crate) invalid: Option<String>,
+    pub(crate) invalid: Option<&'a str>,
     pub(crate) next: ExchangeReleaseStatus,
     pub(crate) why: Why,
     /// What people ask for.
@@ -86,8 +85,8 @@ impl<'a> Turn<'a> {
             // The API server stores microseconds.
             now: Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now),
             spec,
-            wanted: revision_of(spec),
-            invalid: invalid(spec),
+            wanted: &world.spec().revision,
+            invalid: world.spec().invalid.as_deref(),
             next: release.status.clone().unwrap_or_default(),
             why: Why::default(),
             asked: Asked::default(),

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 
+use crate::memo::Memo;
 use crate::question::{QuestionKey, Record};
 
 /// How many patches of a live Service's selector are remembered.
@@ -46,10 +47,12 @@ pub struct Observation {
     pub written: Option<Timestamp>,
     /// Requests of the last batches that the API server refused.
     pub failures: Vec<Failure>,
+    /// What earlier decisions about this release worked out.
+    pub memo: Arc<Memo>,
 }
 
 /// A patch of a live Service's selector.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Flipped {
     /// Of the journal.
     pub epoch: i64,
@@ -69,7 +72,7 @@ impl Flipped {
 }
 
 /// A request that the API server refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Failure {
     /// What was asked, for example `create Service exchange-trade`.
     pub request: String,

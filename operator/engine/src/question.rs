@@ -16,7 +16,7 @@ pub struct Question {
 }
 
 /// What identifies a question: an answer to one never counts for another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum QuestionKey {
     /// A smoke probe of a pod. A changed probe is another question.
     Smoke {
@@ -90,7 +90,7 @@ impl QuestionKey {
 }
 
 /// Which Services a journey goes through.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Through {
     /// The pinned Services of a colour in this revision.
     Pinned(String),
@@ -166,7 +166,7 @@ pub enum AdminCall {
 }
 
 /// How a question has gone so far.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Record {
     /// The attempt that ended last.
     pub attempts: u8,
@@ -177,7 +177,7 @@ pub struct Record {
 }
 
 /// What an answer says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Finding {
     /// As expected.
     Fine,
@@ -188,7 +188,7 @@ pub enum Finding {
 }
 
 /// Clients of a pod: calls from pods of its own colour are left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Clients {
     /// Requests without an answer yet.

@@ -1,18 +1,18 @@
 //! Children of every role as their stored revision says, and nothing else.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, Phase, ResourceExt, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::decision::{Child, Kind, Request, Target};
-use crate::drift::covers;
+use crate::drift::drifted;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, is_short_of};
-use crate::world::{World, each, label};
+use crate::world::{World, each, label, named};
 use crate::{live, stamp};
 
 /// The next batch of repairs; empty when all is as it should be. Live comes first.
@@ -50,7 +50,7 @@ fn store(world: World<'_>, role: &ColourStatus) -> Option<Request> {
     let release = world.release();
     let revision = StoredRevision::render(&world.name(), &release.spec);
     let name = names::stored_revision(&world.name(), &revision.revision);
-    if each(&world.obs.revisions).any(|r| r.name_any() == name) {
+    if named(&world.obs.revisions, &name).is_some() {
         return None;
     }
     let number = each(&world.obs.revisions)
@@ -62,9 +62,8 @@ fn store(world: World<'_>, role: &ColourStatus) -> Option<Request> {
 }
 
 fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
-    let Some(stored) = world.stored(&role.revision) else {
-        let spec_names_it = crate::revision_of(&world.release().spec) == role.revision;
-        return spec_names_it
+    let Some(stored) = world.stored_as(&role.revision) else {
+        return (world.spec().revision == role.revision)
             .then(|| store(world, role))
             .flatten()
             .into_iter()
@@ -74,33 +73,44 @@ fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
     if !stamps.is_empty() {
         return stamps;
     }
-    let renderer = Renderer::new(world.release());
-    let (revision, colour) = (stored.revision.as_str(), role.colour);
     // Two generations of pods in one colour would be three colours' worth of load.
     let vacated = !strangers(world, role).any(|pod| pod.metadata.deletion_timestamp.is_none());
     // Pods that finish what clients asked of them still call each other through the pinned Services:
     // pointed to the new revision, these would mix two versions in one answer.
     let calls_pending = strangers(world, role).next().is_some();
     let mut batch = Vec::new();
-    for service in &stored.services {
-        let deployment = renderer.deployment(revision, service, colour, world.desired(service));
-        batch.extend(ensure(
-            &world.obs.config_maps,
-            renderer.config_map(revision, service),
+    let renderer = Renderer::new(world.release());
+    let (name, revision, colour) = (world.name(), role.revision.as_str(), role.colour);
+    for service in &stored.revision.services {
+        let inputs = (&stored.uid, &service.name, colour.as_str());
+        let child = Ensure {
             world,
             role,
-        ));
-        let pinned = renderer.pinned(revision, service, colour);
-        let request = ensure(&world.obs.services, pinned, world, role);
-        batch.extend(request.filter(|r| !calls_pending || matches!(r, Request::Create(_))));
-        batch.extend(ensure(
-            &world.obs.budgets,
-            renderer.budget(revision, service, colour),
+            inputs,
+        };
+        let coloured = names::coloured(&name, &service.name, colour);
+        let config_map = names::config_map(&name, &service.name, revision);
+        batch.extend(child.of(&world.obs.config_maps, &config_map, || {
+            renderer.config_map(revision, service)
+        }));
+        let pinned = child.of(&world.obs.services, &coloured, || {
+            renderer.pinned(revision, service, colour)
+        });
+        batch.extend(pinned.filter(|r| !calls_pending || matches!(r, Request::Create(_))));
+        batch.extend(child.of(&world.obs.budgets, &coloured, || {
+            renderer.budget(revision, service, colour)
+        }));
+        // What changes while the revision does not is on Deployments alone.
+        let replicas = world.desired(service);
+        let child = Ensure {
             world,
             role,
-        ));
-        let request = ensure(&world.obs.deployments, deployment, world, role);
-        batch.extend(request.filter(|r| vacated || !matches!(r, Request::Create(_))));
+            inputs: (inputs, replicas, world.release().metadata.generation),
+        };
+        let deployment = child.of(&world.obs.deployments, &coloured, || {
+            renderer.deployment(revision, service, colour, replicas)
+        });
+        batch.extend(deployment.filter(|r| vacated || !matches!(r, Request::Create(_))));
     }
     batch
 }
@@ -122,36 +132,48 @@ fn has_callers(world: World<'_>, pinned: &Service) -> bool {
     })
 }
 
-/// Creates what is missing, deletes a Deployment of another revision, applies what drifted. What is written
-/// carries the role's epoch.
-fn ensure<K: ResourceExt + Serialize>(
-    have: &[Arc<K>],
-    want: Child,
-    world: World<'_>,
-    role: &ColourStatus,
-) -> Option<Request> {
-    let Some(object) = each(have).find(|o| o.name_any() == want.name) else {
-        return Some(Request::Create(want.stamped(role.epoch)));
-    };
-    if !world.is_ours(object) || object.meta().deletion_timestamp.is_some() {
-        return None; // its owner's, or on its way out: wait
+/// Children of one service of a role.
+struct Ensure<'a, I> {
+    world: World<'a>,
+    role: &'a ColourStatus,
+    /// All that they are rendered from, beside the release.
+    inputs: I,
+}
+
+impl<I: Hash> Ensure<'_, I> {
+    /// Creates what is missing, deletes a Deployment of another revision, applies what drifted. What is written
+    /// carries the role's epoch.
+    fn of<K: ResourceExt + Serialize>(
+        &self,
+        have: &[Arc<K>],
+        name: &str,
+        render: impl FnOnce() -> Child,
+    ) -> Option<Request> {
+        let Self { world, role, .. } = self;
+        let Some(object) = named(have, name) else {
+            return Some(Request::Create(render().stamped(role.epoch)));
+        };
+        if !world.is_ours(object) || object.meta().deletion_timestamp.is_some() {
+            return None; // its owner's, or on its way out: wait
+        }
+        let want = drifted(world, object, &self.inputs, render)?;
+        let target = target(want.kind, object);
+        if want.kind == Kind::Deployment && !same_pods(object, &want) {
+            return Some(Request::Delete(target));
+        }
+        Some(Request::Apply {
+            target,
+            child: want.stamped(role.epoch),
+        })
     }
-    let actual = serde_json::to_value(object).unwrap_or_default();
-    if want.kind == Kind::Deployment && !same_pods(&actual, &want.manifest) {
-        return Some(Request::Delete(target(want.kind, object)));
-    }
-    let drifted = !covers(&actual, &want.manifest);
-    drifted.then(|| Request::Apply {
-        target: target(want.kind, object),
-        child: want.stamped(role.epoch),
-    })
 }
 
 /// Whether a Deployment is of the wanted revision. Its selector says so, which nobody can change; a
 /// label says only what the last one who edited it wanted.
-fn same_pods(actual: &Value, wanted: &Value) -> bool {
+fn same_pods(object: &impl Serialize, wanted: &Child) -> bool {
     const SELECTOR: &str = "/spec/selector/matchLabels";
-    actual.pointer(SELECTOR) == wanted.pointer(SELECTOR)
+    let actual = serde_json::to_value(object).unwrap_or_default();
+    actual.pointer(SELECTOR) == wanted.manifest.pointer(SELECTOR)
 }
 
 /// Deletes what no role needs. Nothing that a live Service points to is ever in it.
@@ -215,7 +237,7 @@ fn coloured<'a, K: ResourceExt + 'a>(
 
 /// ConfigMaps go only after their Deployments, stored revisions after both.
 fn unused_revisions(world: World<'_>, roles: &[&ColourStatus]) -> Vec<Request> {
-    let wanted = names::short_revision(&crate::revision_of(&world.release().spec));
+    let wanted = names::short_revision(&world.spec().revision);
     let is_unused = |revision: Option<&str>| {
         revision.is_some_and(|revision| {
             revision != wanted

@@ -6,6 +6,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
+use crate::memo::{SpecFacts, Stored};
 use crate::observation::Observation;
 use crate::revision::{StoredRevision, StoredService, is_short_of};
 
@@ -17,20 +18,27 @@ const SLICE_OF: &str = "kubernetes.io/service-name";
 pub struct World<'a> {
     /// What was observed.
     pub obs: &'a Observation,
-    revisions: &'a Stored,
+    facts: &'a Facts,
 }
 
-/// The stored revisions of an observation by the names of their objects, read once a decision: they are the
-/// largest documents in it, and almost every question needs one.
-pub struct Stored(BTreeMap<String, StoredRevision>);
+/// What follows from the documents of an observation, read once a decision at most: almost every question needs
+/// some of it.
+pub struct Facts {
+    /// Of the spec.
+    spec: Arc<SpecFacts>,
+    /// The stored revisions of this release that can be read, by the names of their objects.
+    stored: BTreeMap<String, Arc<Stored>>,
+}
 
-impl Stored {
-    /// Those of this release that can be read.
+impl Facts {
+    /// As far as they are not known already.
     #[must_use]
     pub fn of(obs: &Observation) -> Self {
         let ours = each(&obs.revisions).filter(|r| is_of(&obs.release, *r));
-        let read = ours.filter_map(|object| Some((object.name_any(), StoredRevision::of(object)?)));
-        Self(read.collect())
+        Self {
+            spec: obs.memo.spec(&obs.release),
+            stored: obs.memo.stored(ours),
+        }
     }
 }
 
@@ -44,10 +52,16 @@ pub struct Pointing {
 }
 
 impl<'a> World<'a> {
-    /// What was observed, with its stored revisions.
+    /// What was observed, with what follows from it.
     #[must_use]
-    pub const fn new(obs: &'a Observation, revisions: &'a Stored) -> Self {
-        Self { obs, revisions }
+    pub const fn new(obs: &'a Observation, facts: &'a Facts) -> Self {
+        Self { obs, facts }
+    }
+
+    /// What follows from the spec.
+    #[must_use]
+    pub(crate) fn spec(&self) -> &'a SpecFacts {
+        &self.facts.spec
     }
 
     /// The release.
@@ -71,14 +85,13 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn live_service(&self, service: &str) -> Option<&'a Service> {
         let name = names::live_service(&self.name(), service);
-        each(&self.obs.services).find(|s| s.name_any() == name && self.is_ours(*s))
+        named(&self.obs.services, &name).filter(|s| self.is_ours(*s))
     }
 
     /// The cluster address of a Service of ours.
     #[must_use]
     pub(crate) fn address(&self, name: &str) -> Option<String> {
-        let service =
-            each(&self.obs.services).find(|s| s.name_any() == name && self.is_ours(*s))?;
+        let service = named(&self.obs.services, name).filter(|s| self.is_ours(*s))?;
         let address = service.spec.as_ref()?.cluster_ip.clone()?;
         (!address.is_empty() && address != "None").then_some(address)
     }
@@ -94,7 +107,7 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn deployment(&self, service: &str, colour: Colour) -> Option<&'a Deployment> {
         let name = names::coloured(&self.name(), service, colour);
-        each(&self.obs.deployments).find(|d| d.name_any() == name && self.is_ours(*d))
+        named(&self.obs.deployments, &name).filter(|d| self.is_ours(*d))
     }
 
     /// Where a live Service points. `revision` is the one expected of the colour it names.
@@ -120,8 +133,13 @@ impl<'a> World<'a> {
     /// The stored revision, if it stands in the cluster.
     #[must_use]
     pub fn stored(&self, revision: &str) -> Option<&'a StoredRevision> {
+        self.stored_as(revision).map(|stored| &stored.revision)
+    }
+
+    /// The same with the object's uid.
+    pub(crate) fn stored_as(&self, revision: &str) -> Option<&'a Stored> {
         let name = names::stored_revision(&self.name(), revision);
-        self.revisions.0.get(&name)
+        self.facts.stored.get(&name).map(AsRef::as_ref)
     }
 
     /// The services of a stored revision; none, if it does not stand in the cluster.
@@ -251,6 +269,11 @@ pub(crate) struct Endpoints {
 
 pub(crate) fn each<K>(objects: &[Arc<K>]) -> impl Iterator<Item = &K> {
     objects.iter().map(AsRef::as_ref)
+}
+
+/// The object of this name.
+pub(crate) fn named<'o, K: ResourceExt>(objects: &'o [Arc<K>], name: &str) -> Option<&'o K> {
+    each(objects).find(|object| object.meta().name.as_deref() == Some(name))
 }
 
 fn is_of(release: &ExchangeRelease, object: &impl ResourceExt) -> bool {

@@ -77,17 +77,34 @@ fn shape(fields: &Value, sum: &mut impl Hasher) {
 
 /// Fields that can have owners: not what identifies the object, and not what the server writes.
 fn owned_fields(object: &Value) -> Value {
-    let Value::Object(object) = object else {
-        return Value::Null;
-    };
-    let mut fields = object.clone();
-    for field in ["apiVersion", "kind", "status"] {
-        fields.remove(field);
-    }
-    if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.retain(|key, _| ["labels", "annotations", "ownerReferences"].contains(&&**key));
+    let clone = |(key, value): (&String, &Value)| (key.clone(), value.clone());
+    let mut fields: Map<_, _> = top_level(object).map(clone).collect();
+    if !object["metadata"].is_null() {
+        let metadata: Map<_, _> = owned_metadata(object).map(clone).collect();
+        fields.insert("metadata".to_owned(), metadata.into());
     }
     Value::Object(fields)
+}
+
+/// Whether a field that can have owners is another one.
+pub fn is_edited(before: &Value, after: &Value) -> bool {
+    !parts(before).eq(parts(after))
+}
+
+fn parts(object: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    top_level(object).chain(owned_metadata(object))
+}
+
+fn top_level(object: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let others = ["apiVersion", "kind", "status", "metadata"];
+    let fields = object.as_object().into_iter().flatten();
+    fields.filter(move |(key, _)| !others.contains(&key.as_str()))
+}
+
+fn owned_metadata(object: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let owned = ["labels", "annotations", "ownerReferences"];
+    let fields = object["metadata"].as_object().into_iter().flatten();
+    fields.filter(move |(key, _)| owned.contains(&key.as_str()))
 }
 
 /// Removes what was applied, and is neither in the new configuration nor another owner's.

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::merge;
-use crate::owned::Owned;
+use crate::owned::{Owned, is_edited};
 use crate::rules::{immutable, preconditions};
 use crate::store::{Named, Object, Store, uid_of};
 
@@ -52,6 +52,9 @@ fn refuse<T>(code: u16, message: impl Into<String>) -> Result<T, Refusal> {
         message: message.into(),
     })
 }
+
+/// Kinds whose changes are not counted in a generation.
+const UNCOUNTED: [&str; 3] = ["ConfigMap", "ControllerRevision", "Service"];
 
 /// Changes that a watch may tell in another order.
 pub const CHANGES: usize = 8;
@@ -114,7 +117,10 @@ impl Server {
             return refuse(409, format!("{} {} already exists", call.kind, call.name));
         }
         preconditions(call, &before)?;
-        let mut after = (**before).clone();
+        let mut after = match call.verb {
+            Verb::Status => with_status(&before, call.body["status"].clone()),
+            _ => (**before).clone(),
+        };
         let known = self.owned.get(&uid_of(&before)).cloned();
         let (_, mut owned) = known.unwrap_or_default();
         match call.verb {
@@ -122,7 +128,7 @@ impl Server {
                 self.remove(&key);
                 return Ok(());
             }
-            Verb::Status => after["status"] = call.body["status"].clone(),
+            Verb::Status => {}
             Verb::Merge => {
                 merge::patch(&mut after, &call.body);
                 Arc::make_mut(&mut owned).update(&before, &after);
@@ -131,7 +137,10 @@ impl Server {
             Verb::Create => unreachable!(),
         }
         for field in ["uid", "resourceVersion", "generation"] {
-            after["metadata"][field] = before["metadata"][field].clone();
+            let value = &before["metadata"][field];
+            if !value.is_null() {
+                after["metadata"][field] = value.clone();
+            }
         }
         immutable(call.kind, &before, &after)?;
         self.put_owned(key, after, owned);
@@ -172,7 +181,9 @@ impl Server {
         object["metadata"]["uid"] = format!("{} {} {made}", key.0, key.1).into();
         object["kind"] = key.0.into();
         object["metadata"]["name"] = key.1.clone().into();
-        object["metadata"]["generation"] = 1.into();
+        if !UNCOUNTED.contains(&key.0) {
+            object["metadata"]["generation"] = 1.into();
+        }
         object["metadata"]["creationTimestamp"] = now.into();
         self.put(key, object);
         Ok(())
@@ -193,6 +204,11 @@ impl Server {
 
     /// Keeps which fields are owned; whether that is a change.
     fn own(&mut self, uid: String, owned: Arc<Owned>) -> bool {
+        if let Some((_, known)) = self.owned.get(&uid)
+            && Arc::ptr_eq(known, &owned)
+        {
+            return false;
+        }
         let digest = owned.digest();
         let before = self.owned.insert(uid, (digest, owned));
         before.is_some_and(|(was, _)| was != digest)
@@ -211,8 +227,10 @@ impl Server {
             // Deployments count changes of their annotations too: the revision is one.
             let is_seen = key.0 == "Deployment"
                 && before["metadata"]["annotations"] != object["metadata"]["annotations"];
-            if before["spec"] != object["spec"] || is_seen {
-                let generation = before["metadata"]["generation"].as_i64().unwrap_or(0);
+            let generation = before["metadata"]["generation"].as_i64();
+            if let Some(generation) = generation
+                && (before["spec"] != object["spec"] || is_seen)
+            {
                 object["metadata"]["generation"] = (generation + 1).into();
             }
         }
@@ -274,6 +292,14 @@ impl Server {
         self.held_addresses.clear();
     }
 
+    /// Changes the status of an object as someone who is not the operator.
+    pub fn set_status(&mut self, kind: &'static str, name: &str, status: Value) {
+        if let Some(before) = self.objects.of(kind).get(name) {
+            let object = with_status(before, status);
+            self.put((kind, name.to_owned()), object);
+        }
+    }
+
     /// Changes an object as someone who is not the operator.
     pub fn edit(&mut self, kind: &'static str, name: &str, change: impl FnOnce(&mut Value)) {
         let Some(before) = self.objects.of(kind).get(name).cloned() else {
@@ -282,10 +308,21 @@ impl Server {
         let mut object = (**before).clone();
         change(&mut object);
         let uid = uid_of(&before);
-        if let Some((_, mut owned)) = self.owned.get(&uid).cloned() {
+        if is_edited(&before, &object)
+            && let Some((_, mut owned)) = self.owned.get(&uid).cloned()
+        {
             Arc::make_mut(&mut owned).edited(&before, &object);
             self.own(uid, owned);
         }
         self.put((kind, name.to_owned()), object);
     }
+}
+
+/// A copy with another status.
+fn with_status(object: &Value, status: Value) -> Value {
+    let fields = object.as_object().into_iter().flatten();
+    let others = fields.filter(|(key, _)| *key != "status");
+    let mut copy: Map<_, _> = others.map(|(k, v)| (k.clone(), v.clone())).collect();
+    copy.insert("status".to_owned(), status);
+    Value::Object(copy)
 }

@@ -75,17 +75,27 @@ impl Deref for Object {
 /// Objects of one kind by name.
 pub type Named = BTreeMap<Arc<str>, Arc<Object>>;
 
+/// Objects of one kind, and how often they changed.
+type Kept = (u64, Arc<Named>);
+
 /// All objects. A copy costs little, and stays as it is while the original goes on.
 #[derive(Clone, Default)]
-pub struct Store([Arc<Named>; KINDS.len()]);
+pub struct Store([Kept; KINDS.len()]);
 
 impl Store {
     pub fn of(&self, kind: &str) -> &Arc<Named> {
-        &self.0[place(kind)]
+        &self.0[place(kind)].1
     }
 
     pub fn of_mut(&mut self, kind: &str) -> &mut Named {
-        Arc::make_mut(&mut self.0[place(kind)])
+        let (changes, named) = &mut self.0[place(kind)];
+        *changes += 1;
+        Arc::make_mut(named)
+    }
+
+    /// How often objects of this kind changed.
+    pub fn changes(&self, kind: &str) -> u64 {
+        self.0[place(kind)].0
     }
 
     /// Takes over how these kinds are in another store.
@@ -97,11 +107,10 @@ impl Store {
 
     /// Kind, name and object.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Arc<str>, &Arc<Object>)> {
-        let of_kind = |(kind, named): (&'static str, _)| {
-            let named: &Arc<Named> = named;
-            named.iter().map(move |(name, object)| (kind, name, object))
-        };
-        KINDS.into_iter().zip(&self.0).flat_map(of_kind)
+        KINDS.into_iter().flat_map(|kind| {
+            let named = self.of(kind).iter();
+            named.map(move |(name, object)| (kind, name, object))
+        })
     }
 }
 

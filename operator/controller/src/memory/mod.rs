@@ -1,10 +1,12 @@
 //! What this process remembers between observations. All of it may be lost at any time.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use changeover_crds::{Phase, ResourceExt, names};
-use changeover_engine::{Failure, Flipped, Observation, QuestionKey, Record, Through, revision_of};
+use changeover_engine::{
+    Failure, Flipped, Memo, Observation, QuestionKey, Record, Through, revision_of,
+};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Service;
 use tokio::task::AbortHandle;
@@ -30,6 +32,7 @@ pub struct Notes {
     /// When we last wrote the status, and the `resourceVersion` that it came to.
     pub written: Option<(Timestamp, String)>,
     read: Read,
+    memo: Arc<Memo>,
 }
 
 /// What an answer means for when the release is looked at.
@@ -59,6 +62,7 @@ impl Memory {
         seen.flips.clone_from(&notes.flips);
         seen.written = notes.written.as_ref().map(|(at, _)| *at);
         seen.failures.clone_from(&notes.failures);
+        seen.memo.clone_from(&notes.memo);
     }
 
     /// Changes the notes on a release.

@@ -1,5 +1,6 @@
 //! What of a release was read from the API server, and when.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use changeover_crds::{ExchangeRelease, ResourceExt};
@@ -57,6 +58,7 @@ impl Memory {
         let notes = notes.iter_mut();
         for (_, notes) in notes.filter(|(of, _)| uid.is_none_or(|uid| *of == uid)) {
             notes.read.release = None;
+            notes.memo = Arc::default();
         }
     }
 

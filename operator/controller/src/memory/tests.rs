@@ -55,6 +55,7 @@ fn seen(pods: &[&str], epoch: i64) -> Observation {
         flips: [].into(),
         written: None,
         failures: Vec::new(),
+        memo: Arc::default(),
     }
 }
 

@@ -5,7 +5,6 @@ use changeover_crds::{Phase, PromotionMode};
 use super::verifying::open;
 use crate::machine::{Move, Turn};
 use crate::reason::Reason;
-use crate::revision::checks_of;
 use crate::world::all_of;
 use crate::{explain, upkeep};
 
@@ -16,8 +15,8 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let Some(candidate) = turn.next.candidate.clone() else {
         return super::start(turn);
     };
-    let checks = turn.next.verdict.as_ref().map(|v| v.checks.clone());
-    if checks != Some(checks_of(turn.spec)) {
+    let checks = turn.next.verdict.as_ref().map(|v| &v.checks);
+    if checks != Some(&turn.world.spec().checks) {
         turn.next.verdict = None;
         turn.enter(Phase::Verifying);
         turn.say(None, "the smoke probes or journeys changed: probed anew");

@@ -80,7 +80,7 @@ fn start(turn: &mut Turn<'_>) -> Move {
         .find(|role| role.revision == turn.wanted);
     let candidate = ColourStatus {
         colour: standing.map_or_else(|| idle(turn), |role| role.colour),
-        revision: turn.wanted.clone(),
+        revision: turn.wanted.to_owned(),
         version: turn.spec.version.clone(),
         epoch: turn.world.new_epoch(),
         services: Vec::new(),

@@ -149,7 +149,7 @@ fn timer_ended(turn: &mut Turn<'_>) -> Move {
 }
 
 pub(super) fn describe(turn: &mut Turn<'_>) {
-    if let Some(invalid) = turn.invalid.clone() {
+    if let Some(invalid) = turn.invalid {
         turn.stall(Reason::InvalidSpec, invalid);
         return;
     }

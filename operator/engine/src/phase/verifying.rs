@@ -11,7 +11,6 @@ use crate::machine::{Move, Turn};
 use crate::news::News;
 use crate::question::{Question, Through};
 use crate::reason::Reason;
-use crate::revision::checks_of;
 use crate::world::all_of;
 use crate::{explain, flip, upkeep};
 
@@ -126,7 +125,7 @@ fn pass(
     turn.next.verdict = Some(Verdict {
         revision: candidate.revision.clone(),
         pods,
-        checks: checks_of(turn.spec),
+        checks: turn.world.spec().checks.clone(),
         at: MicroTime(turn.now),
     });
     if turn.spec.promotion.mode == PromotionMode::Manual && !super::is_approved(turn, candidate) {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::model::{Fault, Known, Memo, Point, State, Story, Trail, World, difference, outcome};
+use crate::model::{
+    Decisions, Fault, Known, Point, State, Story, Trail, World, difference, outcome,
+};
 
 pub struct Course {
     story: Story,
@@ -23,7 +25,7 @@ pub struct Course {
 pub struct Runs<'c> {
     pub course: &'c Course,
     known: Arc<Known>,
-    memo: Memo,
+    decisions: Decisions,
 }
 
 /// What came of one run.
@@ -59,7 +61,7 @@ impl Course {
         Runs {
             course: self,
             known,
-            memo: Memo::default(),
+            decisions: Decisions::default(),
         }
     }
 }
@@ -77,7 +79,7 @@ impl Runs<'_> {
         world.api.checker.judged = 0;
         world.api.checker.violations.clear();
         world.fault = Some(fault);
-        world.memo = Some(self.memo.clone());
+        world.decisions = Some(self.decisions.clone());
         world.trail = Some(Trail::new(self.known.clone()));
         world.tape = tapes.then(Vec::new);
         self.course.story.play(&mut world, point.op, false);

@@ -56,6 +56,10 @@ pub struct Cluster {
     born: BTreeMap<String, u32>,
     /// Pods that were ever made, by Deployment.
     made: BTreeMap<String, u64>,
+    /// How often Services, pods and slices had changed when the slices were as they should be.
+    sliced: Option<[u64; 3]>,
+    /// What the status of each pod says, by uid.
+    shown: BTreeMap<String, (Fate, bool, i64)>,
 }
 
 impl Cluster {
@@ -110,9 +114,7 @@ impl Cluster {
 
     fn move_on(&mut self, api: &mut Api, now: &str) -> bool {
         let before = api.version;
-        if !self.frozen {
-            slices(api, now);
-        }
+        self.slices(api, now);
         if !self.keeps_addresses {
             api.free_addresses();
         }
@@ -120,6 +122,16 @@ impl Cluster {
         self.deployments(api, now);
         collect(api, now);
         counting || api.version != before
+    }
+
+    fn slices(&mut self, api: &mut Api, now: &str) {
+        let changes =
+            |api: &Api| ["Service", "Pod", "EndpointSlice"].map(|k| api.objects.changes(k));
+        let seen = Some(changes(api));
+        if !self.frozen && self.sliced != seen {
+            slices(api, now);
+            self.sliced = seen.filter(|seen| *seen == changes(api));
+        }
     }
 
     fn fate(&self, template: &Value) -> Fate {
@@ -137,23 +149,19 @@ impl Cluster {
             let (name, uid) = (name_of(pod), uid_of(pod));
             if !pod["metadata"]["deletionTimestamp"].is_null() {
                 api.remove(&("Pod", name));
+                self.shown.remove(&uid);
                 continue;
             }
             let age = self.ticks - *self.born.entry(uid.clone()).or_insert(self.ticks - 1);
             let fate = self.fate(pod);
-            let mut status = json!({});
-            if fate != Fate::Unschedulable {
-                status["podIP"] = address(&name).into();
-            }
             counting |= matches!(fate, Fate::Ready(after) if age <= after + 1);
             let ready =
                 matches!(fate, Fate::Ready(after) if age > after) && !self.broken.contains(&uid);
-            status["conditions"] = conditions(fate, ready);
             let image = pod["spec"]["containers"][0]["image"].as_str();
             let restarts = image.and_then(|i| self.restarts.get(i)).copied();
-            status["containerStatuses"] = containers(fate, ready, restarts.unwrap_or(0));
-            if pod["status"] != status {
-                api.edit("Pod", &name, |pod| pod["status"] = status);
+            let shows = (fate, ready, restarts.unwrap_or(0));
+            if self.shown.insert(uid, shows) != Some(shows) {
+                api.set_status("Pod", &name, status(&name, shows));
             }
         }
         counting
@@ -202,7 +210,7 @@ impl Cluster {
                     "reason": "FailedCreate", "message": "pods is forbidden: exceeded quota: pods"}]);
             }
             if deployment["status"] != status {
-                api.edit("Deployment", &name_of(deployment), |d| d["status"] = status);
+                api.set_status("Deployment", &name_of(deployment), status);
             }
         }
     }
@@ -225,6 +233,17 @@ impl Cluster {
         });
         api.create(("Pod", name), pod, now).unwrap();
     }
+}
+
+fn status(pod: &str, (fate, ready, restarts): (Fate, bool, i64)) -> Value {
+    let mut status = json!({
+        "conditions": conditions(fate, ready),
+        "containerStatuses": containers(fate, ready, restarts),
+    });
+    if fate != Fate::Unschedulable {
+        status["podIP"] = address(pod).into();
+    }
+    status
 }
 
 /// An address for a pod of this name.

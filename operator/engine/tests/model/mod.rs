@@ -5,12 +5,13 @@ mod bugs;
 mod checker;
 mod cluster;
 mod controllers;
+mod decisions;
 mod digest;
 mod faults;
 mod fixture;
 mod gates;
 mod keeping;
-mod memo;
+
 mod outcome;
 mod people;
 mod pods;
@@ -23,10 +24,10 @@ mod world;
 
 pub use bugs::Bug;
 pub use cluster::Fate;
+pub use decisions::Decisions;
 pub use digest::State;
 pub use faults::Fault;
 pub use fixture::{SERVICES, exchange, live, spec, warm};
-pub use memo::Memo;
 pub use outcome::{difference, outcome};
 pub use shell::Pass;
 pub use story::{Point, Story};

@@ -38,6 +38,7 @@ impl World {
             flips: shell.flips.clone(),
             written: shell.written,
             failures: shell.failures.clone(),
+            memo: shell.memo.0.clone(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use changeover_crds::names;
-use changeover_engine::{Decision, Failure, Flipped, Reads, Request, Step};
+use changeover_engine::{Decision, Failure, Flipped, Memo, Reads, Request, Step};
 use changeover_engine::{Question, QuestionKey, Record, Target};
 use changeover_kubernetes_model::Object;
 use jiff::Timestamp;
@@ -23,6 +23,17 @@ pub struct Shell {
     pub flips: BTreeMap<String, Vec<Flipped>>,
     pub written: Option<Timestamp>,
     pub failures: Vec<Failure>,
+    pub memo: Findings,
+}
+
+/// What the engine worked out. Of worlds that part each has its own: they give the same versions to other objects.
+#[derive(Default)]
+pub struct Findings(pub Arc<Memo>);
+
+impl Clone for Findings {
+    fn clone(&self) -> Self {
+        Self(Arc::new(Memo::clone(&self.0)))
+    }
 }
 
 /// What one pass came to.
@@ -63,10 +74,7 @@ impl World {
                 Pass::Acted(1)
             }
             Step::Requests(requests) => {
-                let calls = requests
-                    .iter()
-                    .map(|r| (Some(r.clone()), bug.call(r)))
-                    .collect();
+                let calls = requests.iter().map(|r| (Some(r), bug.call(r))).collect();
                 self.send(calls, fault);
                 Pass::Acted(requests.len())
             }
@@ -124,7 +132,7 @@ impl World {
     }
 
     /// Sends a batch, and loses, doubles or refuses what the fault says.
-    fn send(&mut self, calls: Vec<(Option<Request>, Call)>, fault: Option<Fault>) {
+    fn send(&mut self, calls: Vec<(Option<&Request>, Call)>, fault: Option<Fault>) {
         if let Some(Fault::Suspended(passes)) = fault {
             // A leader that is stopped between check and send; another one takes over.
             self.withheld = Some((passes, calls.into_iter().map(|(_, call)| call).collect()));
@@ -151,7 +159,7 @@ impl World {
                 {
                     continue;
                 }
-                let verb = request.as_ref().map_or("status", Request::verb);
+                let verb = request.map_or("status", Request::verb);
                 let failure = Failure {
                     request: format!("{verb} {} {}", call.kind, call.name),
                     name: call.name.clone(),
@@ -164,7 +172,7 @@ impl World {
             } else if call.verb == Verb::Status {
                 self.shell.written = Some(self.clock);
             } else if is_sent
-                && let Some((service, flip)) = request.as_ref().and_then(|r| r.flipped(self.clock))
+                && let Some((service, flip)) = request.and_then(|r| r.flipped(self.clock))
             {
                 flip.remember(self.shell.flips.entry(service).or_default());
             }

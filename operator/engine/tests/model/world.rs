@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::api::{Api, Call, name_of};
 use super::bugs::Bug;
 use super::cluster::Cluster;
+use super::decisions::Decisions;
 use super::faults::Fault;
-use super::memo::Memo;
 use super::pods::Contact;
 use super::shell::{Pass, Shell};
 use super::story::Point;
@@ -56,11 +56,13 @@ pub struct World {
     /// Where a fault could have struck, if someone wants to know.
     pub tape: Option<Vec<Point>>,
     /// What the engine decided before, if runs share that.
-    pub memo: Option<Memo>,
+    pub decisions: Option<Decisions>,
     /// Where the run came by, if it may end where another went on.
     pub trail: Option<Trail>,
     /// The operation of the story that goes on.
     pub op: usize,
+    /// How often the operator looked.
+    pub passes: usize,
 }
 
 impl World {
@@ -85,9 +87,10 @@ impl World {
             bug: Bug::None,
             keeps_past: false,
             tape: None,
-            memo: None,
+            decisions: None,
             trail: None,
             op: 0,
+            passes: 0,
         };
         world.create_release(spec);
         world
@@ -146,6 +149,7 @@ impl World {
 
     /// One pass, with what goes on beside it.
     pub fn step(&mut self) -> Pass {
+        self.passes += 1;
         if self.keeps_past {
             self.keep_past();
         }

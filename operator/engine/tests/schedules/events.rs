@@ -43,10 +43,13 @@ impl Size {
 }
 
 /// What happens, and to what. Each event is a seed of its own, so that one can be left out.
+#[derive(Clone)]
 pub struct Schedule {
     pub seed: u64,
     pub exchange: Size,
     pub events: Vec<u64>,
+    /// What happens last, in a branch. A stem heals and comes to its end instead.
+    pub last: Option<u64>,
 }
 
 impl Schedule {
@@ -60,6 +63,16 @@ impl Schedule {
             seed,
             exchange,
             events,
+            last: None,
+        }
+    }
+
+    /// The branch that parts before an event.
+    pub fn parted(&self, event: usize, last: u64) -> Self {
+        Self {
+            events: self.events[..event].to_vec(),
+            last: Some(last),
+            ..self.clone()
         }
     }
 }

@@ -1,6 +1,8 @@
-//! Stories that nobody thought of: specs, people, pods, faults and time in random order. `ENGINE_SCHEDULES=<count>`
-//! plays more than an ordinary run. A failure prints its seed, and what is left of the schedule when everything is
-//! dropped without which it fails as well; `ENGINE_SEED=<seed>` plays it alone.
+//! Stories that nobody thought of: specs, people, pods, faults and time in random order. They are a tree: from
+//! each point of a stem, which ends as every story should, branches part in which something else happens.
+//! `ENGINE_SCHEDULES=<count>` plays more or fewer than an ordinary run. A failure prints its seed, and what is left
+//! of the schedule when everything is dropped without which it fails as well; `ENGINE_SEED=<seed>` plays a stem
+//! alone with all that parts from it.
 
 mod dice;
 mod events;
@@ -9,13 +11,15 @@ use std::time::Instant;
 
 use changeover_figures::Figures;
 
-use crate::model::World;
+use crate::model::{Decisions, Pass, World};
 use crate::parallel::{in_parallel, number};
 use dice::Dice;
 use events::{Schedule, happen};
 
 /// Schedules of an ordinary run.
-const SCHEDULES: u64 = 1500;
+const SCHEDULES: usize = 1_000_000;
+/// Branches that part after each event of a stem.
+const BRANCHES: u64 = 64;
 /// Failures that are made small and shown; the rest is counted.
 const SHOWN: usize = 3;
 
@@ -23,54 +27,104 @@ const SHOWN: usize = 3;
 fn no_schedule_breaks_an_invariant() {
     let mut figures = Figures::of("engine", "schedules");
     let started = Instant::now();
-    let seeds = match number("ENGINE_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 1..number("ENGINE_SCHEDULES").unwrap_or(SCHEDULES) + 1,
+    let wanted = number("ENGINE_SCHEDULES").map_or(SCHEDULES, |n| usize::try_from(n).unwrap());
+    let stems = match number("ENGINE_SEED") {
+        Some(seed) => vec![Schedule::of(seed)],
+        None => stems(wanted),
     };
-    let seeds: Vec<u64> = seeds.collect();
-    let runs = in_parallel(&seeds, |seed| {
-        let schedule = Schedule::of(*seed);
-        let (world, _) = play(&schedule);
-        let checker = &world.api.checker;
-        let judged = usize::try_from(checker.judged).unwrap();
-        (schedule.events.len(), judged, checker.violations.is_empty())
-    });
-    let failed: Vec<u64> = std::iter::zip(&seeds, &runs)
-        .filter(|(_, (.., is_well))| !is_well)
-        .map(|(seed, _)| *seed)
-        .collect();
-    figures.put("schedules", seeds.len());
-    figures.put(
-        "events",
-        runs.iter().map(|(events, ..)| events).sum::<usize>(),
-    );
-    figures.put(
-        "writes judged",
-        runs.iter().map(|(_, judged, _)| judged).sum::<usize>(),
-    );
+    let grown: Vec<Grown> = in_parallel(&stems, grow);
+    let sum = |number: fn(&Grown) -> usize| grown.iter().map(number).sum::<usize>();
+    let failed: Vec<&Schedule> = grown.iter().flat_map(|g| &g.failed).collect();
+    figures.put("schedules", sum(|g| g.schedules));
+    figures.put("played to the end", stems.len());
+    figures.put("passes", sum(|g| g.passes));
+    figures.put("writes judged", sum(|g| g.judged));
     figures.put("violations", failed.len());
     figures.took(started.elapsed());
     figures.tell().unwrap();
-    for seed in failed.iter().take(SHOWN) {
-        println!("{}\n", smallest(Schedule::of(*seed)));
+    for schedule in failed.iter().take(SHOWN) {
+        println!("{}\n", smallest((*schedule).clone()));
     }
-    assert!(failed.is_empty(), "violations with ENGINE_SEED {failed:?}");
+    let seeds: Vec<u64> = failed.iter().map(|schedule| schedule.seed).collect();
+    assert!(failed.is_empty(), "violations with ENGINE_SEED {seeds:?}");
 }
 
-/// One schedule, then everything heals and a good version is applied: it must become live.
-fn play(schedule: &Schedule) -> (World, Vec<String>) {
-    let mut world = schedule.exchange.live();
-    let mut told = Vec::new();
-    for event in &schedule.events {
-        let mut dice = Dice::of(*event);
-        told.push(happen(&mut world, schedule.exchange, &mut dice));
-        for _ in 0..dice.below(8) {
-            world.step();
-            if dice.below(3) == 0 {
-                world.tick();
-            }
+/// As many as make so many schedules with all that parts from them.
+fn stems(schedules: usize) -> Vec<Schedule> {
+    let mut sum = 0;
+    let stems = (1..).map(Schedule::of).take_while(|stem| {
+        let is_wanted = sum < schedules;
+        sum += 1 + stem.events.len() * usize::try_from(BRANCHES).unwrap();
+        is_wanted
+    });
+    stems.collect()
+}
+
+/// What came of a stem and its branches.
+#[derive(Default)]
+struct Grown {
+    schedules: usize,
+    passes: usize,
+    judged: usize,
+    failed: Vec<Schedule>,
+}
+
+impl Grown {
+    fn count(&mut self, schedule: impl FnOnce() -> Schedule, before: &World, after: &World) {
+        self.schedules += 1;
+        self.passes += after.passes - before.passes;
+        let judged = after.api.checker.judged - before.api.checker.judged;
+        self.judged += usize::try_from(judged).unwrap();
+        if !after.api.checker.violations.is_empty() {
+            self.failed.push(schedule());
         }
     }
+}
+
+fn grow(stem: &Schedule) -> Grown {
+    let mut grown = Grown::default();
+    let mut start = stem.exchange.live();
+    // Branches begin alike.
+    start.decisions = Some(Decisions::default());
+    let mut world = start.clone();
+    for (index, event) in stem.events.iter().enumerate() {
+        let mut seeds = Dice::of(*event);
+        for _ in 0..BRANCHES {
+            let last = seeds.next();
+            let mut branch = world.clone();
+            next(&mut branch, stem, last);
+            grown.count(|| stem.parted(index, last), &world, &branch);
+        }
+        next(&mut world, stem, *event);
+        if !world.api.checker.violations.is_empty() {
+            break; // a branch would tell the same again
+        }
+    }
+    end(&mut world, stem);
+    grown.count(|| stem.clone(), &start, &world);
+    grown
+}
+
+/// The next thing happens, and the operator goes on for a while; what it was.
+fn next(world: &mut World, schedule: &Schedule, event: u64) -> String {
+    let mut dice = Dice::of(event);
+    let told = happen(world, schedule.exchange, &mut dice);
+    for _ in 0..1 + dice.below(6) {
+        let pass = world.step();
+        let is_moving = match pass {
+            Pass::Idle(_) => world.tick(),
+            _ if dice.below(3) == 0 => world.tick(),
+            _ => true,
+        };
+        if !is_moving && matches!(pass, Pass::Idle(_)) && world.withheld.is_none() {
+            break;
+        }
+    }
+    told
+}
+
+/// Everything heals and a good version is applied: it must become live.
+fn end(world: &mut World, schedule: &Schedule) {
     world.heal_pods();
     world.answers.clear();
     world.bad_journeys.clear();
@@ -84,6 +138,19 @@ fn play(schedule: &Schedule) -> (World, Vec<String>) {
         let phase = world.phase();
         let violation = format!("I7 converge: 9 is not live, {live:?} is, in {phase}");
         world.api.checker.violation(violation);
+    }
+}
+
+/// A schedule from its beginning.
+fn play(schedule: &Schedule) -> (World, Vec<String>) {
+    let mut world = schedule.exchange.live();
+    let mut told = Vec::new();
+    for event in &schedule.events {
+        told.push(next(&mut world, schedule, *event));
+    }
+    match schedule.last {
+        Some(last) => told.push(next(&mut world, schedule, last)),
+        None => end(&mut world, schedule),
     }
     (world, told)
 }

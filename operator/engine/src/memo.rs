@@ -1,0 +1,141 @@
+//! What was worked out before, of what cannot have changed since. It makes decisions cheaper, and never others.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use changeover_crds::{ExchangeRelease, ResourceExt};
+use k8s_openapi::api::apps::v1::ControllerRevision;
+
+use crate::invalid::invalid;
+use crate::revision::{StoredRevision, checks_of, revision_of};
+
+/// Findings that are kept. A release in motion makes some hundred; what is found again is noted again.
+const FINDINGS: usize = 512;
+
+/// What was worked out for one release. Whoever keeps it may lose it at any time.
+#[derive(Debug, Default)]
+pub struct Memo(Mutex<Worked>);
+
+type Generation = (Option<String>, i64);
+
+#[derive(Clone, Debug, Default)]
+struct Worked {
+    /// Versions of children, each with what it was compared to and had all of.
+    right: HashSet<u64>,
+    /// By the release's uid and generation, which changes with the spec.
+    spec: Option<(Generation, Arc<SpecFacts>)>,
+    /// By the uid of their objects, whose data nobody can change.
+    stored: BTreeMap<String, Option<Arc<Stored>>>,
+}
+
+/// A stored revision that stands in the cluster.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    /// Of its object.
+    pub(crate) uid: String,
+    pub(crate) revision: StoredRevision,
+}
+
+impl Stored {
+    fn of(object: &ControllerRevision) -> Option<Self> {
+        Some(Self {
+            uid: object.uid()?,
+            revision: StoredRevision::of(object)?,
+        })
+    }
+}
+
+/// What follows from a spec alone.
+#[derive(Debug)]
+pub(crate) struct SpecFacts {
+    /// The revision that it names.
+    pub(crate) revision: String,
+    /// Hash of its smoke probes and journeys.
+    pub(crate) checks: String,
+    /// Why it cannot be carried out, where only we can see it.
+    pub(crate) invalid: Option<String>,
+}
+
+impl Memo {
+    pub(crate) fn spec(&self, release: &ExchangeRelease) -> Arc<SpecFacts> {
+        let spec = &release.spec;
+        let work_out = || {
+            Arc::new(SpecFacts {
+                revision: revision_of(spec),
+                checks: checks_of(spec),
+                invalid: invalid(spec),
+            })
+        };
+        let Some(generation) = release.metadata.generation else {
+            return work_out();
+        };
+        let of = (release.uid(), generation);
+        let mut worked = self.lock();
+        let known = worked.spec.take().filter(|(known, _)| *known == of);
+        let (_, facts) = worked
+            .spec
+            .insert(known.unwrap_or_else(|| (of, work_out())));
+        facts.clone()
+    }
+
+    /// What ControllerRevisions hold, by their names; those that can be read.
+    pub(crate) fn stored<'o>(
+        &self,
+        objects: impl Iterator<Item = &'o ControllerRevision>,
+    ) -> BTreeMap<String, Arc<Stored>> {
+        let mut worked = self.lock();
+        let mut before = std::mem::take(&mut worked.stored);
+        let mut read = BTreeMap::new();
+        for object in objects {
+            let uid = object.uid().unwrap_or_default();
+            let known = before.remove(&uid);
+            let stored = known.unwrap_or_else(|| Stored::of(object).map(Arc::new));
+            read.extend(stored.clone().map(|stored| (object.name_any(), stored)));
+            worked.stored.insert(uid, stored);
+        }
+        read
+    }
+
+    /// Whether a version of an object was found to have all that these inputs make of it.
+    pub(crate) fn is_right(&self, object: &impl ResourceExt, inputs: &impl Hash) -> bool {
+        self.lock().right.contains(&finding(object, inputs))
+    }
+
+    /// Notes that it was.
+    pub(crate) fn found_right(&self, object: &impl ResourceExt, inputs: &impl Hash) {
+        let right = &mut self.lock().right;
+        if right.len() >= FINDINGS {
+            right.clear();
+        }
+        right.insert(finding(object, inputs));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Worked> {
+        // A panic in between leaves whole findings behind.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clone for Memo {
+    fn clone(&self) -> Self {
+        Self(Mutex::new(self.lock().clone()))
+    }
+}
+
+/// What an object is as far as we write it, and what it is compared to. Its version says the first; where changes
+/// of its spec are counted, these do, and a change of its status does not matter.
+fn finding(object: &impl ResourceExt, inputs: &impl Hash) -> u64 {
+    let mut sum = DefaultHasher::new();
+    let meta = object.meta();
+    (&meta.uid, inputs).hash(&mut sum);
+    match meta.generation {
+        Some(generation) => (generation, &meta.labels).hash(&mut sum),
+        None => meta.resource_version.hash(&mut sum),
+    }
+    for owner in object.owner_references() {
+        let is = (owner.controller, owner.block_owner_deletion);
+        (&owner.api_version, &owner.kind, &owner.name, &owner.uid, is).hash(&mut sum);
+    }
+    sum.finish()
+}
