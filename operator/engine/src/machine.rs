@@ -7,13 +7,14 @@ use crate::conditions::{self, Why};
 use crate::decision::{Decision, Notice, Reads, Request, Step};
 use crate::explain;
 use crate::flip::address;
+use crate::memo::Facts;
 use crate::news::News;
 use crate::observation::Observation;
 use crate::phase;
 use crate::question::Question;
 use crate::reason::Reason;
 use crate::revision::Plan;
-use crate::world::{Facts, World, half_of};
+use crate::world::{World, half_of};
 
 /// Decides what to do next.
 ///

@@ -8,7 +8,9 @@ use changeover_crds::{ExchangeRelease, ResourceExt};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 
 use crate::invalid::invalid;
+use crate::observation::Observation;
 use crate::revision::{StoredRevision, checks_of, revision_of};
+use crate::world::{each, is_of};
 
 /// Findings that are kept. A release in motion makes some hundred; what is found again is noted again.
 const FINDINGS: usize = 512;
@@ -55,6 +57,27 @@ pub(crate) struct SpecFacts {
     pub(crate) checks: String,
     /// Why it cannot be carried out, where only we can see it.
     pub(crate) invalid: Option<String>,
+}
+
+/// What follows from the documents of an observation, read once a decision at most: almost every question needs
+/// some of it.
+pub struct Facts {
+    /// Of the spec.
+    pub(crate) spec: Arc<SpecFacts>,
+    /// The stored revisions of this release that can be read, by the names of their objects.
+    pub(crate) stored: BTreeMap<String, Arc<Stored>>,
+}
+
+impl Facts {
+    /// As far as they are not known already.
+    #[must_use]
+    pub fn of(obs: &Observation) -> Self {
+        let ours = each(&obs.revisions).filter(|r| is_of(&obs.release, *r));
+        Self {
+            spec: obs.memo.spec(&obs.release),
+            stored: obs.memo.stored(ours),
+        }
+    }
 }
 
 impl Memo {

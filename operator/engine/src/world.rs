@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
-use crate::memo::{SpecFacts, Stored};
+use crate::memo::{Facts, SpecFacts, Stored};
 use crate::observation::Observation;
 use crate::revision::{StoredRevision, StoredService, is_short_of};
 
@@ -19,27 +19,6 @@ pub struct World<'a> {
     /// What was observed.
     pub obs: &'a Observation,
     facts: &'a Facts,
-}
-
-/// What follows from the documents of an observation, read once a decision at most: almost every question needs
-/// some of it.
-pub struct Facts {
-    /// Of the spec.
-    spec: Arc<SpecFacts>,
-    /// The stored revisions of this release that can be read, by the names of their objects.
-    stored: BTreeMap<String, Arc<Stored>>,
-}
-
-impl Facts {
-    /// As far as they are not known already.
-    #[must_use]
-    pub fn of(obs: &Observation) -> Self {
-        let ours = each(&obs.revisions).filter(|r| is_of(&obs.release, *r));
-        Self {
-            spec: obs.memo.spec(&obs.release),
-            stored: obs.memo.stored(ours),
-        }
-    }
 }
 
 /// Where a live Service points.
@@ -230,11 +209,22 @@ impl<'a> World<'a> {
     pub fn new_epoch(&self) -> i64 {
         let status = self.release().status.iter();
         let roles = status.flat_map(|s| [&s.live, &s.warm, &s.candidate].into_iter().flatten());
-        let deployments = each(&self.obs.deployments).filter(|d| self.is_ours(*d));
-        let known = roles
-            .map(|role| role.epoch)
-            .chain(deployments.map(epoch_of));
+        let obs = self.obs;
+        let standing = [
+            self.stamped(&obs.deployments),
+            self.stamped(&obs.services),
+            self.stamped(&obs.budgets),
+            self.stamped(&obs.config_maps),
+            self.stamped(&obs.revisions),
+        ];
+        let known = roles.map(|role| role.epoch).chain(standing);
         known.fold(self.switched(), i64::max).saturating_add(1)
+    }
+
+    /// The last epoch that a child of a kind carries.
+    fn stamped<K: ResourceExt>(&self, children: &[Arc<K>]) -> i64 {
+        let ours = each(children).filter(|child| self.is_ours(*child));
+        ours.map(epoch_of).max().unwrap_or(0)
     }
 
     /// Whether a colour could take all traffic: every service at least `threshold(desired)` ready.
@@ -276,7 +266,7 @@ pub(crate) fn named<'o, K: ResourceExt>(objects: &'o [Arc<K>], name: &str) -> Op
     each(objects).find(|object| object.meta().name.as_deref() == Some(name))
 }
 
-fn is_of(release: &ExchangeRelease, object: &impl ResourceExt) -> bool {
+pub(crate) fn is_of(release: &ExchangeRelease, object: &impl ResourceExt) -> bool {
     let uid = release.metadata.uid.as_ref();
     object
         .owner_references()

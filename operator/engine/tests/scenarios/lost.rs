@@ -14,6 +14,7 @@ stories!(
     status_lost_with_one_colour_gone,
     status_lost_in_the_first_switch,
     status_lost_while_the_old_colour_drains,
+    status_lost_with_the_last_epoch_on_a_budget_alone,
 );
 
 fn lose(w: &mut World) {
@@ -156,4 +157,25 @@ fn status_lost_while_the_old_colour_drains() -> Story {
                 );
             },
         )
+}
+
+fn status_lost_with_the_last_epoch_on_a_budget_alone() -> Story {
+    Story::given("status lost with the last epoch on a budget alone", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Preparing", |w| {
+            while w.raw("PodDisruptionBudget", "shop-user-green").is_null() {
+                w.step();
+            }
+            // As a leader leaves it that dies between two stamps.
+            w.edit("PodDisruptionBudget", "shop-user-green", |budget| {
+                budget["metadata"]["labels"]["changeover.dev/epoch"] = "7".into();
+            });
+            lose(w);
+        })
+        .then("the colour has an epoch of its own", |w| {
+            let live = w.status().live.unwrap();
+            assert_eq!((live.version.as_str(), live.epoch), ("2", 9));
+            let budget = w.raw("PodDisruptionBudget", "shop-user-green");
+            assert_eq!(budget["metadata"]["labels"]["changeover.dev/epoch"], "9");
+        })
 }
