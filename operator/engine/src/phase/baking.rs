@@ -56,15 +56,15 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     describe(turn);
     let bake = turn.next.bake.get_or_insert_default();
     bake.degraded_since = since.map(MicroTime);
-    beside(
-        turn,
-        questions,
-        soonest([Some(over), journeys_at, since.map(later)]),
-    )
+    beside(turn, questions, [Some(over), journeys_at, since.map(later)])
 }
 
 /// Repairs, then what is asked beside: journeys, the drain of the old colour, roles.
-fn beside(turn: &mut Turn<'_>, mut questions: Vec<Question>, until: Option<Timestamp>) -> Move {
+fn beside(
+    turn: &mut Turn<'_>,
+    mut questions: Vec<Question>,
+    times: [Option<Timestamp>; 3],
+) -> Move {
     let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
     let (drains, drains_at) = drain::advance(turn);
     if !batch.is_empty() {
@@ -73,8 +73,9 @@ fn beside(turn: &mut Turn<'_>, mut questions: Vec<Question>, until: Option<Times
     let (told, told_at) = roles::tell(turn);
     questions.extend(drains);
     questions.extend(told);
-    // Over, but a journey has not passed yet: its answer is what is waited for.
-    let until = soonest([until, drains_at, told_at]).filter(|at| *at > turn.now);
+    // Over, but a journey has not passed yet: its answer or its next run is what is waited for.
+    let times = times.into_iter().chain([drains_at, told_at]).flatten();
+    let until = times.filter(|at| *at > turn.now).min();
     if questions.is_empty() {
         Move::Wait(until)
     } else {

@@ -8,6 +8,7 @@ use super::switch::rolled_back;
 stories!(
     journey_fails_before_the_switch,
     journey_fails_while_baking,
+    journey_fails_as_the_bake_ends,
     one_flaky_run_is_no_failure,
     container_restarts,
     restarts_before_the_switch_do_not_count,
@@ -60,6 +61,16 @@ fn journey_fails_while_baking() -> Story {
             rejected.message
         );
     })
+}
+
+fn journey_fails_as_the_bake_ends() -> Story {
+    // Its second run is due when the bake is over: that time is waited for, not one that has passed.
+    baking("journey fails as the bake ends", |w| {
+        bad(w);
+        w.advance_clock(jiff::SignedDuration::from_secs(17));
+        w.crash();
+    })
+    .then("it goes back", rolled_back)
 }
 
 fn one_flaky_run_is_no_failure() -> Story {
