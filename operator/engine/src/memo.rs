@@ -27,8 +27,6 @@ struct Worked {
     right: HashSet<u64>,
     /// By the release's uid and generation, which changes with the spec.
     spec: Option<(Generation, Arc<SpecFacts>)>,
-    /// By the uid of their objects, whose data nobody can change.
-    stored: BTreeMap<String, Option<Arc<Stored>>>,
 }
 
 /// A stored revision that stands in the cluster.
@@ -65,17 +63,18 @@ pub struct Facts {
     /// Of the spec.
     pub(crate) spec: Arc<SpecFacts>,
     /// The stored revisions of this release that can be read, by the names of their objects.
-    pub(crate) stored: BTreeMap<String, Arc<Stored>>,
+    pub(crate) stored: BTreeMap<String, Stored>,
 }
 
 impl Facts {
-    /// As far as they are not known already.
+    /// Those of the spec are worked out once; stored revisions are much to keep.
     #[must_use]
     pub fn of(obs: &Observation) -> Self {
         let ours = each(&obs.revisions).filter(|r| is_of(&obs.release, *r));
+        let read = ours.filter_map(|object| Some((object.name_any(), Stored::of(object)?)));
         Self {
             spec: obs.memo.spec(&obs.release),
-            stored: obs.memo.stored(ours),
+            stored: read.collect(),
         }
     }
 }
@@ -100,24 +99,6 @@ impl Memo {
             .spec
             .insert(known.unwrap_or_else(|| (of, work_out())));
         facts.clone()
-    }
-
-    /// What ControllerRevisions hold, by their names; those that can be read.
-    pub(crate) fn stored<'o>(
-        &self,
-        objects: impl Iterator<Item = &'o ControllerRevision>,
-    ) -> BTreeMap<String, Arc<Stored>> {
-        let mut worked = self.lock();
-        let mut before = std::mem::take(&mut worked.stored);
-        let mut read = BTreeMap::new();
-        for object in objects {
-            let uid = object.uid().unwrap_or_default();
-            let known = before.remove(&uid);
-            let stored = known.unwrap_or_else(|| Stored::of(object).map(Arc::new));
-            read.extend(stored.clone().map(|stored| (object.name_any(), stored)));
-            worked.stored.insert(uid, stored);
-        }
-        read
     }
 
     /// Whether a version of an object was found to have all that these inputs make of it.

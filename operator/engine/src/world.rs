@@ -118,7 +118,7 @@ impl<'a> World<'a> {
     /// The same with the object's uid.
     pub(crate) fn stored_as(&self, revision: &str) -> Option<&'a Stored> {
         let name = names::stored_revision(&self.name(), revision);
-        self.facts.stored.get(&name).map(AsRef::as_ref)
+        self.facts.stored.get(&name)
     }
 
     /// The services of a stored revision; none, if it does not stand in the cluster.

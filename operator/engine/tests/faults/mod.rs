@@ -22,7 +22,7 @@ use course::{Course, Run, Runs};
 /// Runs that are played on past a known state, to see that they end well.
 const PLAYED_ON: usize = 300;
 /// Pairs of crashes of an ordinary run; `ENGINE_PAIRS=<count>` runs more.
-const PAIRS: u64 = 5000;
+const PAIRS: u64 = 20_000;
 
 /// Failures that are shown; the rest is counted.
 const SHOWN: usize = 12;
