@@ -256,3 +256,13 @@ fn our_own_last_write_of_a_status_is_no_news() {
     assert!(memory.is_own(&shown("7")));
     assert!(!memory.is_own(&shown("8")), "somebody changed it since");
 }
+
+#[test]
+fn what_was_worked_out_goes_when_versions_may_begin_anew() {
+    let memory = Memory::default();
+    memory.note(UID, |_| ());
+    let memo = recalled(&memory).memo;
+    assert!(Arc::ptr_eq(&memo, &recalled(&memory).memo));
+    memory.unlearn(None);
+    assert!(!Arc::ptr_eq(&memo, &recalled(&memory).memo));
+}
