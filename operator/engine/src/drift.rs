@@ -12,7 +12,7 @@ use crate::world::World;
 
 /// What an object should be, unless it has all of that. `inputs` are all that it is rendered from.
 pub(crate) fn drifted<K: ResourceExt + Serialize>(
-    world: &World<'_>,
+    world: World<'_>,
     object: &K,
     inputs: &impl Hash,
     render: impl FnOnce() -> Child,

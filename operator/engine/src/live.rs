@@ -53,7 +53,7 @@ pub(crate) fn repairs(
         if is_flipped || object.metadata.deletion_timestamp.is_some() {
             continue;
         }
-        let want = drifted(&world, object, &(uid, &service.name), || {
+        let want = drifted(world, object, &(uid, &service.name), || {
             renderer.live(service)
         });
         batch.extend(want.map(|child| Request::Apply {

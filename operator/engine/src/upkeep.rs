@@ -79,35 +79,28 @@ fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
     // pointed to the new revision, these would mix two versions in one answer.
     let calls_pending = strangers(world, role).next().is_some();
     let mut batch = Vec::new();
-    let renderer = Renderer::new(world.release());
+    let (ensure, renderer) = (Ensure { world, role }, Renderer::new(world.release()));
     let (name, revision, colour) = (world.name(), role.revision.as_str(), role.colour);
     for service in &stored.revision.services {
         let inputs = (&stored.uid, &service.name, colour.as_str());
-        let child = Ensure {
-            world,
-            role,
-            inputs,
-        };
         let coloured = names::coloured(&name, &service.name, colour);
         let config_map = names::config_map(&name, &service.name, revision);
-        batch.extend(child.of(&world.obs.config_maps, &config_map, || {
-            renderer.config_map(revision, service)
-        }));
-        let pinned = child.of(&world.obs.services, &coloured, || {
+        batch.extend(
+            ensure.child(&world.obs.config_maps, &config_map, &inputs, || {
+                renderer.config_map(revision, service)
+            }),
+        );
+        let pinned = ensure.child(&world.obs.services, &coloured, &inputs, || {
             renderer.pinned(revision, service, colour)
         });
         batch.extend(pinned.filter(|r| !calls_pending || matches!(r, Request::Create(_))));
-        batch.extend(child.of(&world.obs.budgets, &coloured, || {
+        batch.extend(ensure.child(&world.obs.budgets, &coloured, &inputs, || {
             renderer.budget(revision, service, colour)
         }));
         // What changes while the revision does not is on Deployments alone.
         let replicas = world.desired(service);
-        let child = Ensure {
-            world,
-            role,
-            inputs: (inputs, replicas, world.release().metadata.generation),
-        };
-        let deployment = child.of(&world.obs.deployments, &coloured, || {
+        let inputs = (inputs, replicas, world.release().metadata.generation);
+        let deployment = ensure.child(&world.obs.deployments, &coloured, &inputs, || {
             renderer.deployment(revision, service, colour, replicas)
         });
         batch.extend(deployment.filter(|r| vacated || !matches!(r, Request::Create(_))));
@@ -132,31 +125,30 @@ fn has_callers(world: World<'_>, pinned: &Service) -> bool {
     })
 }
 
-/// Children of one service of a role.
-struct Ensure<'a, I> {
+/// Has the children of a role as they should be.
+struct Ensure<'a> {
     world: World<'a>,
     role: &'a ColourStatus,
-    /// All that they are rendered from, beside the release.
-    inputs: I,
 }
 
-impl<I: Hash> Ensure<'_, I> {
+impl Ensure<'_> {
     /// Creates what is missing, deletes a Deployment of another revision, applies what drifted. What is written
-    /// carries the role's epoch.
-    fn of<K: ResourceExt + Serialize>(
+    /// carries the role's epoch. `inputs` are all that it is rendered from, beside the release.
+    fn child<K: ResourceExt + Serialize>(
         &self,
         have: &[Arc<K>],
         name: &str,
+        inputs: &impl Hash,
         render: impl FnOnce() -> Child,
     ) -> Option<Request> {
-        let Self { world, role, .. } = self;
+        let Self { world, role } = *self;
         let Some(object) = named(have, name) else {
             return Some(Request::Create(render().stamped(role.epoch)));
         };
         if !world.is_ours(object) || object.meta().deletion_timestamp.is_some() {
             return None; // its owner's, or on its way out: wait
         }
-        let want = drifted(world, object, &self.inputs, render)?;
+        let want = drifted(world, object, inputs, render)?;
         let target = target(want.kind, object);
         if want.kind == Kind::Deployment && !same_pods(object, &want) {
             return Some(Request::Delete(target));

@@ -37,6 +37,9 @@ type MovesBy = (
     BTreeMap<String, i64>,
 );
 
+/// What the status of a pod follows from: its fate, whether it is ready, and restarts of its container.
+type Shown = (Fate, bool, i64);
+
 #[derive(Clone, Default)]
 pub struct Cluster {
     /// By image; what is not named is ready after one tick.
@@ -59,7 +62,7 @@ pub struct Cluster {
     /// How often Services, pods and slices had changed when the slices were as they should be.
     sliced: Option<[u64; 3]>,
     /// What the status of each pod says, by uid.
-    shown: BTreeMap<String, (Fate, bool, i64)>,
+    shown: BTreeMap<String, Shown>,
 }
 
 impl Cluster {
@@ -235,7 +238,7 @@ impl Cluster {
     }
 }
 
-fn status(pod: &str, (fate, ready, restarts): (Fate, bool, i64)) -> Value {
+fn status(pod: &str, (fate, ready, restarts): Shown) -> Value {
     let mut status = json!({
         "conditions": conditions(fate, ready),
         "containerStatuses": containers(fate, ready, restarts),

@@ -11,7 +11,6 @@ mod faults;
 mod fixture;
 mod gates;
 mod keeping;
-
 mod outcome;
 mod people;
 mod pods;

@@ -19,8 +19,8 @@ use events::{Schedule, happen};
 
 /// Schedules of an ordinary run.
 const SCHEDULES: usize = 1_000_000;
-/// Branches that part after each event of a stem.
-const BRANCHES: u64 = 64;
+/// Branches that part before each event of a stem.
+const BRANCHES: usize = 64;
 /// Failures that are made small and shown; the rest is counted.
 const SHOWN: usize = 3;
 
@@ -55,7 +55,7 @@ fn stems(schedules: usize) -> Vec<Schedule> {
     let mut sum = 0;
     let stems = (1..).map(Schedule::of).take_while(|stem| {
         let is_wanted = sum < schedules;
-        sum += 1 + stem.events.len() * usize::try_from(BRANCHES).unwrap();
+        sum += 1 + stem.events.len() * BRANCHES;
         is_wanted
     });
     stems.collect()
@@ -111,14 +111,10 @@ fn next(world: &mut World, schedule: &Schedule, event: u64) -> String {
     let mut dice = Dice::of(event);
     let told = happen(world, schedule.exchange, &mut dice);
     for _ in 0..1 + dice.below(6) {
-        let pass = world.step();
-        let is_moving = match pass {
-            Pass::Idle(_) => world.tick(),
-            _ if dice.below(3) == 0 => world.tick(),
-            _ => true,
-        };
-        if !is_moving && matches!(pass, Pass::Idle(_)) && world.withheld.is_none() {
-            break;
+        let is_idle = matches!(world.step(), Pass::Idle(_));
+        let moved = (is_idle || dice.below(3) == 0) && world.tick();
+        if is_idle && !moved && world.withheld.is_none() {
+            break; // and so it would stay
         }
     }
     told
