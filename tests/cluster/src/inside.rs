@@ -76,8 +76,9 @@ impl Inside {
             .status()
             .context("cannot run nsenter")?;
         ensure!(status.success(), "cannot start {component}: {status}");
-        // `setsid` returns before its child has become the component.
-        let appears = wait::until(component, Duration::from_secs(5), || {
+        // `setsid` returns before its child has become the component. A program that no one has run yet
+        // may have to come from a slow disk.
+        let appears = wait::until(component, Duration::from_secs(30), || {
             Ok(self.component(component).is_some())
         });
         appears.or_else(|_| self.check(state, component))

@@ -26,7 +26,17 @@ pub struct ProcessRecord {
 struct Stat {
     state: char,
     parent: i32,
+    threads: u32,
     start: u64,
+}
+
+impl Stat {
+    /// Whether any of it still runs. A program's first thread can be a zombie before the others have
+    /// ended, and with the last of them goes what the kernel ends with a process: of the first in a
+    /// process namespace, all others in it (`pid_namespaces(7)`).
+    fn is_running(&self) -> bool {
+        self.state != 'Z' || self.threads > 1
+    }
 }
 
 /// A process of a cluster.
@@ -51,7 +61,7 @@ impl ProcessRecord {
     /// Whether this very process, not a later one with its number, still runs.
     pub fn is_alive(&self) -> bool {
         let same_boot = boot().is_ok_and(|boot| boot == self.boot);
-        same_boot && stat(self.pid).is_some_and(|now| now.start == self.start && now.state != 'Z')
+        same_boot && stat(self.pid).is_some_and(|now| now.start == self.start && now.is_running())
     }
 
     /// Ends it, and returns once it is gone.
@@ -125,6 +135,7 @@ fn parse_stat(line: &str) -> Option<Stat> {
     Some(Stat {
         state: fields.first()?.chars().next()?,
         parent: fields.get(1)?.parse().ok()?,
+        threads: fields.get(17)?.parse().ok()?,
         start: fields.get(19)?.parse().ok()?,
     })
 }
@@ -147,9 +158,26 @@ mod tests {
             Some(Stat {
                 state: 'S',
                 parent: 7,
+                threads: 1,
                 start: 987_654
             })
         );
+    }
+
+    #[test]
+    fn a_process_runs_until_its_last_thread_has_ended() {
+        let is_running = |state: char, threads: u32| {
+            let line = format!(
+                "42 (a) {state} 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 {threads} 0 987654"
+            );
+            parse_stat(&line).unwrap().is_running()
+        };
+        assert!(is_running('S', 1));
+        assert!(
+            is_running('Z', 2),
+            "the first thread has ended, another has not"
+        );
+        assert!(!is_running('Z', 1));
     }
 
     #[test]
