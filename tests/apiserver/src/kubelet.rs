@@ -32,6 +32,7 @@ struct Gates {
 /// The stand-in. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Kubelet {
+    pub(crate) has_node: bool,
     gates: watch::Sender<Gates>,
     task: JoinHandle<()>,
 }
@@ -39,23 +40,30 @@ pub struct Kubelet {
 impl Kubelet {
     /// Registers a node named after the namespace and looks after the namespace's pods.
     pub(crate) async fn start(client: Client, namespace: &str, answers: PathBuf) -> Result<Self> {
-        let nodes: Api<Node> = Api::all(client.clone());
+        let worker = Worker::new(client, namespace, Some(namespace.to_owned()), answers);
         let node = serde_json::from_value(json!({"metadata": {"name": namespace}}))?;
-        nodes.create(&PostParams::default(), &node).await?;
-        let worker = Worker {
-            pods: Api::namespaced(client, namespace),
-            nodes,
-            node: namespace.to_owned(),
-            answers,
-            addresses: HashMap::new(),
-        };
+        worker.nodes.create(&PostParams::default(), &node).await?;
         worker.beat().await?;
+        Ok(Self::of(worker))
+    }
+
+    /// Only says what version a pod is, once kwok has given it an address.
+    pub(crate) fn beside_kwok(client: Client, namespace: &str, answers: PathBuf) -> Self {
+        Self::of(Worker::new(client, namespace, None, answers))
+    }
+
+    fn of(worker: Worker) -> Self {
+        let has_node = worker.node.is_some();
         let (gates, seen) = watch::channel(Gates {
             ready: true,
             answers: true,
         });
         let task = tokio::spawn(worker.run(seen));
-        Ok(Self { gates, task })
+        Self {
+            has_node,
+            gates,
+            task,
+        }
     }
 
     /// From now on, whether new pods become ready.
@@ -78,13 +86,24 @@ impl Drop for Kubelet {
 struct Worker {
     pods: Api<Pod>,
     nodes: Api<Node>,
-    node: String,
+    /// Its own; none where kwok has one.
+    node: Option<String>,
     answers: PathBuf,
     /// By the pods' uids.
     addresses: HashMap<String, Ipv4Addr>,
 }
 
 impl Worker {
+    fn new(client: Client, namespace: &str, node: Option<String>, answers: PathBuf) -> Self {
+        Self {
+            pods: Api::namespaced(client.clone(), namespace),
+            nodes: Api::all(client),
+            node,
+            answers,
+            addresses: HashMap::new(),
+        }
+    }
+
     async fn run(mut self, mut gates: watch::Receiver<Gates>) {
         let changes = watcher(self.pods.clone(), watcher::Config::default())
             .default_backoff()
@@ -115,11 +134,18 @@ impl Worker {
         if let Err(error) = self.advance(pod, gates).await
             && !matches!(&error, kube::Error::Api(status) if matches!(status.code, 404 | 409))
         {
-            eprintln!("kubelet of {}: pod {}: {error}", self.node, pod.name_any());
+            eprintln!("kubelet: pod {}: {error}", pod.name_any());
         }
     }
 
     async fn advance(&mut self, pod: &Pod, gates: Gates) -> kube::Result<()> {
+        let Some(node) = self.node.clone() else {
+            let address = pod
+                .status
+                .as_ref()
+                .and_then(|status| status.pod_ip.as_ref());
+            return address.map_or(Ok(()), |address| self.answer(address, tag(pod)));
+        };
         let (name, uid) = (pod.name_any(), pod.uid().unwrap_or_default());
         if pod.metadata.deletion_timestamp.is_some() {
             let now = DeleteParams::default()
@@ -139,7 +165,7 @@ impl Worker {
                 "apiVersion": "v1",
                 "kind": "Binding",
                 "metadata": {"name": name},
-                "target": {"kind": "Node", "name": self.node},
+                "target": {"kind": "Node", "name": node},
             });
             let params = PostParams::default();
             return self
@@ -156,8 +182,7 @@ impl Worker {
             } else {
                 tag
             };
-            std::fs::write(self.answers.join(address.to_string()), version)
-                .map_err(|error| kube::Error::Service(error.into()))?;
+            self.answer(&address.to_string(), version)?;
         }
         if gates.ready && !tag.ends_with("-unready") && !is_ready(pod) {
             let patch = Patch::Merge(json!({"status": ready(address)}));
@@ -166,6 +191,11 @@ impl Worker {
                 .await?;
         }
         Ok(())
+    }
+
+    fn answer(&self, address: &str, version: &str) -> kube::Result<()> {
+        std::fs::write(self.answers.join(address), version)
+            .map_err(|error| kube::Error::Service(error.into()))
     }
 
     fn address(&mut self, uid: String) -> Ipv4Addr {
@@ -178,13 +208,16 @@ impl Worker {
     }
 
     async fn beat(&self) -> kube::Result<()> {
+        let Some(node) = &self.node else {
+            return Ok(());
+        };
         let now = jiff::Timestamp::now().to_string();
         let patch = json!({"status": {"conditions": [{
             "type": "Ready", "status": "True", "reason": "Test", "message": "",
             "lastHeartbeatTime": now, "lastTransitionTime": now,
         }]}});
         self.nodes
-            .patch_status(&self.node, &PatchParams::default(), &Patch::Merge(patch))
+            .patch_status(node, &PatchParams::default(), &Patch::Merge(patch))
             .await
             .map(drop)
     }

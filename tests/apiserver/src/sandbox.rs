@@ -16,7 +16,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::environment::{answers, cluster, logs, test_client};
+use crate::environment::{POD_NETWORK_FROM, answers, cluster, logs, test_client};
 use crate::kubelet::Kubelet;
 use crate::operator::{Operator, grant};
 use crate::proxy::Proxy;
@@ -43,6 +43,25 @@ impl Sandbox {
     /// # Errors
     /// When the cluster refuses.
     pub async fn new() -> Result<Self> {
+        Self::with(async |client, namespace| {
+            Kubelet::start(client, namespace, answers(cluster()?)).await
+        })
+        .await
+    }
+
+    /// The same with a scheduler and kwok, which make every pod Ready. From then on they run in the cluster.
+    ///
+    /// # Errors
+    /// When the cluster refuses, or one of them does not start.
+    pub async fn on_kwok() -> Result<Self> {
+        cluster()?.play_node(POD_NETWORK_FROM)?;
+        Self::with(async |client, namespace| {
+            Ok(Kubelet::beside_kwok(client, namespace, answers(cluster()?)))
+        })
+        .await
+    }
+
+    async fn with(kubelet: impl AsyncFnOnce(Client, &str) -> Result<Kubelet>) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("t{}-{number}", std::process::id());
@@ -54,7 +73,7 @@ impl Sandbox {
         std::fs::create_dir_all(&logs)?;
         let kubernetes = client.apiserver_version().await?.git_version;
         grant(&namespace, &kubernetes, &logs.join("kubeconfig"))?;
-        let kubelet = Kubelet::start(client.clone(), &namespace, answers(cluster()?)).await?;
+        let kubelet = kubelet(client.clone(), &namespace).await?;
         Ok(Self {
             client,
             namespace,
@@ -240,7 +259,9 @@ impl Sandbox {
         let (nodes, namespaces): (Api<Node>, Api<Namespace>) =
             (Api::all(self.client.clone()), Api::all(self.client.clone()));
         let now = DeleteParams::background();
-        nodes.delete(&self.namespace, &now).await?;
+        if self.kubelet.has_node {
+            nodes.delete(&self.namespace, &now).await?;
+        }
         namespaces.delete(&self.namespace, &now).await?;
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What the operator itself takes: at rest, per release as services are added, and with many releases at
-//! once. A real control plane; nodes are played, and their pods' probes answered, as in the api-server tier.
+//! once. A real control plane; pods' probes are answered as in the api-server tier. Nodes are played as there
+//! where requests are counted, and by kwok for the crowd.
 
 use std::time::{Duration, Instant};
 
@@ -72,7 +73,7 @@ async fn requests_per_release() -> Result<()> {
 
 /// Many at once.
 async fn crowd() -> Result<()> {
-    let sandbox = Sandbox::new().await?;
+    let sandbox = Sandbox::on_kwok().await?;
     let operator = sandbox.operator("one")?;
     operator.await_leading().await?;
     let name = |number: usize| format!("exchange-{number}");

@@ -48,7 +48,7 @@ impl Mould {
     /// # Errors
     /// If one is refused, or it takes too long.
     pub async fn fill(&self, releases: usize) -> Result<f64> {
-        let sandbox = Sandbox::new().await?;
+        let sandbox = Sandbox::on_kwok().await?;
         let started = Instant::now();
         let children = (1..=releases).flat_map(|number| self.children_of(number));
         let makes = stream::iter(children).map(|(kind, object)| make(&sandbox, kind, object));

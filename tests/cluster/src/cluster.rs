@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use clap::ValueEnum;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
@@ -22,12 +21,14 @@ use crate::process::ProcessRecord;
 use crate::{build, cgroups, control_plane, host, images, node, paths};
 
 /// How much of a cluster there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
     /// Everything: pods run, Services route, names resolve.
     Full,
     /// etcd, API server and controller manager only: objects, but no pods.
     ControlPlane,
+    /// That with a node of kwok: what [`Cluster::play_node`] makes of it.
+    Played,
 }
 
 /// Which cluster to bring up.
@@ -201,6 +202,28 @@ impl Cluster {
                 .start(&self.state, "kube-apiserver", &control_plane::api_server())?;
         }
         self.await_api_server()
+    }
+
+    /// Gives a control plane a scheduler and a node of kwok, whose pods say that they are Ready; their addresses
+    /// are of `pods` (192.0.2.1/24). Nobody answers there.
+    ///
+    /// # Errors
+    /// If one does not start; with the end of its log.
+    pub fn play_node(&self, pods: &str) -> Result<()> {
+        if self.inside.component("kwok").is_some() {
+            return Ok(());
+        }
+        let start = |component, arguments: Vec<String>| {
+            self.inside.start(&self.state, component, &arguments)
+        };
+        start("kube-scheduler", control_plane::scheduler())?;
+        start("kwok", control_plane::kwok(pods))?;
+        // Who wants pods to stay as they are does not take it over.
+        let mode = Mode::Played;
+        let record = self.record.clone();
+        Record { mode, ..record }.write(&self.state)?;
+        self.create(control_plane::KWOK_NODE)?;
+        self.await_node("kwok")
     }
 
     fn of(name: &str, state: PathBuf, record: Record, inside: Inside) -> Self {

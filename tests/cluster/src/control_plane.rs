@@ -143,6 +143,20 @@ pub fn scheduler() -> Vec<String> {
     client("kube-scheduler").into()
 }
 
+/// Of kwok. `pods` is a network whose addresses it gives its pods, with the first one: 192.0.2.1/24.
+pub fn kwok(pods: &str) -> Vec<String> {
+    vec![
+        format!("--kubeconfig={}", inside("inside.kubeconfig")),
+        "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake".into(),
+        format!("--cidr={pods}"),
+        // Logs and exec: nobody asks its pods for either.
+        "--node-port=0".into(),
+    ]
+}
+
+/// A node that kwok takes for its own.
+pub const KWOK_NODE: &str = r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"kwok","annotations":{"kwok.x-k8s.io/node":"fake"}}}"#;
+
 fn client(component: &str) -> [String; 6] {
     let kubeconfig = inside(&format!("config/{component}.kubeconfig"));
     [

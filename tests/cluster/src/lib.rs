@@ -1,6 +1,6 @@
 //! A real Kubernetes on this machine, for the tests and for people.
 //!
-//! [`Cluster::up`] builds etcd, Kubernetes, containerd, runc, CoreDNS and helm
+//! [`Cluster::up`] builds etcd, Kubernetes, containerd, runc, CoreDNS, helm and kwok
 //! from pinned Go modules (once, into a cache), and starts them as one node in
 //! namespaces of their own. Nothing listens on the machine except one port on
 //! 127.0.0.1 that leads to the API server.

@@ -118,6 +118,17 @@ pub const MODULES: &[Module] = &[
             ldflags: "-s -w -X helm.sh/helm/v3/internal/version.version=v3.22.0",
         }],
     },
+    Module {
+        name: "kwok",
+        files: module_files!("kwok": "go.mod", "go.sum", "main.go"),
+        targets: &[Target {
+            title: "kwok 0.8.0",
+            packages: &["."],
+            output: "kwok",
+            cgo_tags: None,
+            ldflags: PLAIN,
+        }],
+    },
 ];
 
 /// The names under which the binary `kubernetes` is called.

@@ -118,6 +118,31 @@ fn an_api_server_can_be_away_for_a_while() {
 }
 
 #[test]
+fn pods_of_a_played_node_say_that_they_are_ready() {
+    let cluster = up("test-kwok");
+    cluster.play_node("198.18.0.1/15").unwrap();
+    let network = network(&cluster);
+    let processes = processes_in(&network).len();
+    cluster.play_node("198.18.0.1/15").unwrap();
+    assert_eq!(processes_in(&network).len(), processes, "it is played once");
+    kubectl(
+        &cluster,
+        &["create", "deployment", "web", "--image=localhost/web:1"],
+    );
+    kubectl(
+        &cluster,
+        &["rollout", "status", "deployment/web", "--timeout=60s"],
+    );
+    let address = "--output=jsonpath={.items[*].status.podIP}";
+    let address = kubectl(&cluster, &["get", "pods", address]);
+    assert!(address.starts_with("198.18."), "{address:?}");
+
+    let plain = up("test-kwok");
+    assert!(!kubectl(&plain, &["get", "nodes", "--output=name"]).contains("kwok"));
+    plain.down().unwrap();
+}
+
+#[test]
 fn clusters_with_different_names_live_side_by_side() {
     let (one, two) = (up("test-one"), up("test-two"));
     kubectl(&one, &["create", "namespace", "only-one"]);

@@ -10,7 +10,7 @@ use super::Mode;
 use crate::keeper::Keeper;
 
 /// What is remembered of a running cluster.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) mode: Mode,
     pub(super) bin: PathBuf,

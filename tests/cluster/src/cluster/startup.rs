@@ -37,7 +37,7 @@ impl Cluster {
             start("kubelet", node::kubelet())?;
             self.create(&dns::manifest())?;
             start("coredns", dns::coredns())?;
-            self.await_node()?;
+            self.await_node(settings::NODE)?;
         }
         // Pods are refused until their namespace has its default account.
         self.await_condition("the default service account", || {
@@ -65,13 +65,13 @@ impl Cluster {
         self.await_condition("containerd", || images::ready(self.inside))
     }
 
-    fn await_node(&self) -> Result<()> {
+    pub(super) fn await_node(&self, name: &str) -> Result<()> {
         // A new node carries a taint until the controller manager has seen it Ready.
         let state =
             r#"--output=jsonpath={.status.conditions[?(@.type=="Ready")].status}{.spec.taints}"#;
         self.await_condition("the node to be Ready", || {
             Ok(self
-                .kubectl(&["get", "node", settings::NODE, state])?
+                .kubectl(&["get", "node", name, state])?
                 .is_some_and(|ready| ready == "True"))
         })
     }
@@ -105,7 +105,9 @@ impl Cluster {
 
     fn components(&self) -> &'static [&'static str] {
         match self.record.mode {
-            Mode::ControlPlane => &["etcd", "kube-apiserver", "kube-controller-manager"],
+            Mode::ControlPlane | Mode::Played => {
+                &["etcd", "kube-apiserver", "kube-controller-manager"]
+            }
             Mode::Full => &[
                 "etcd",
                 "kube-apiserver",
@@ -134,7 +136,7 @@ impl Cluster {
             .then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
     }
 
-    fn create(&self, manifest: &str) -> Result<()> {
+    pub(super) fn create(&self, manifest: &str) -> Result<()> {
         let mut child = self
             .on_machine("kubectl")
             .args(["create", "--validate=false", "--filename=-"])
