@@ -19,6 +19,7 @@ use crate::cache::Kept;
 use crate::client::{CallError, bounded};
 use crate::context::Scope;
 use crate::shelf::Watched;
+use crate::slim;
 
 /// One pass over a release.
 pub struct Look<'a> {
@@ -60,7 +61,7 @@ impl<'a> Look<'a> {
     /// The release as it is after a write of ours.
     pub fn wrote(&self, release: ExchangeRelease) {
         let memory = &self.scope.ctx.memory;
-        memory.learn(&self.uid, slim(release), Instant::now());
+        memory.learn(&self.uid, slim::release(release), Instant::now());
     }
 
     /// One observation; `None` when the release is gone.
@@ -76,7 +77,7 @@ impl<'a> Look<'a> {
         let release = match known {
             Some(release) => release,
             None => {
-                let Some(release) = self.read_release().await?.map(slim) else {
+                let Some(release) = self.read_release().await?.map(slim::release) else {
                     return Ok(None);
                 };
                 memory.learn(&self.uid, release.clone(), Instant::now());
@@ -153,10 +154,4 @@ impl<'a> Look<'a> {
             memo: Arc::default(),
         }
     }
-}
-
-/// Nobody asks who wrote what, and each step copies it.
-fn slim(mut release: ExchangeRelease) -> ExchangeRelease {
-    release.managed_fields_mut().clear();
-    release
 }

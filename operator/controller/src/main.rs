@@ -14,6 +14,7 @@ mod reconcile;
 mod run;
 mod settings;
 mod shelf;
+mod shown;
 mod slim;
 mod tell;
 mod wake;

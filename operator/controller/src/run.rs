@@ -24,6 +24,7 @@ use crate::queue::serve;
 use crate::reconcile::reconcile;
 use crate::settings::Settings;
 use crate::shelf::{Release, Watched};
+use crate::shown::{Shown, kept};
 use crate::wake::Waker;
 use crate::web;
 
@@ -153,23 +154,23 @@ async fn control(
 
 /// Each change of a release by someone else. What is gone is forgotten.
 fn watch_releases(
-    releases: Api<Watched>,
+    releases: Api<Shown>,
     writer: Writer<Watched>,
     ctx: Arc<Context>,
 ) -> impl Stream<Item = Release> + Send {
     let forgetting = ctx.clone();
     watcher(releases, watcher::Config::default())
         .backoff(watch_backoff())
-        .modify(|release| release.managed_fields_mut().clear())
-        .inspect_ok(move |event| {
+        .map_ok(move |event| {
             let memory = &forgetting.memory;
-            match event {
+            match &event {
                 watcher::Event::Init => memory.unlearn(None),
                 watcher::Event::Delete(release) => {
                     memory.forget(&release.uid().unwrap_or_default())
                 }
                 _ => {}
             }
+            kept(event, memory)
         })
         .reflect(writer)
         .applied_objects()

@@ -1,6 +1,7 @@
 //! What is kept of children: what the engine looks at. Less to hold for each of many releases, and a change of
 //! anything else is no reason to look at a release.
 
+use changeover_crds::ExchangeRelease;
 use changeover_engine::pack;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, DeploymentStatus};
 use k8s_openapi::api::core::v1::{Pod, PodStatus, Service};
@@ -12,6 +13,12 @@ use kube::ResourceExt;
 /// Who wrote which field is the API server's business.
 pub fn plain(object: &mut impl ResourceExt) {
     object.managed_fields_mut().clear();
+}
+
+/// Nobody asks who wrote what of a release, and each step copies it.
+pub fn release(mut release: ExchangeRelease) -> ExchangeRelease {
+    plain(&mut release);
+    release
 }
 
 /// Of who wrote it, the names of those who wrote the selector: they are told where it is contested.

@@ -8,6 +8,8 @@ use changeover_engine::Reads;
 
 use super::Memory;
 use crate::shelf::{Watched, version};
+use crate::shown::Shown;
+use crate::slim;
 
 /// How long what was read is gone on from.
 pub(super) const FRESH: Duration = Duration::from_millis(500);
@@ -43,6 +45,19 @@ impl Memory {
     /// Remembers a release as it was read or written.
     pub fn learn(&self, uid: &str, release: ExchangeRelease, now: Instant) {
         self.note(uid, |notes| notes.read.release = Some((release, now)));
+    }
+
+    /// Goes on from a newer state of a release that is known. It is at least as fresh as what it was read from.
+    pub fn show(&self, shown: &Shown) {
+        let mut notes = self.lock();
+        let notes = notes.get_mut(&shown.uid().unwrap_or_default());
+        let known = notes.and_then(|notes| notes.read.release.as_mut());
+        let Some((release, _)) = known.filter(|(known, _)| version(known) < version(shown)) else {
+            return;
+        };
+        if let Some(whole) = shown.whole() {
+            *release = slim::release(whole);
+        }
     }
 
     /// The release as it is known, unless the watch has shown a newer state of it.

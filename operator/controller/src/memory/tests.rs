@@ -4,12 +4,14 @@ use std::time::{Duration, Instant};
 use changeover_crds::{ExchangeRelease, SmokeProbe};
 use changeover_engine::{Finding, Flipped, Observation, QuestionKey, Reads, Record, Through};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{from_value, json};
+use kube::core::WatchEvent;
+use serde_json::{Value, from_value, json};
 use tokio::task::JoinHandle;
 
 use super::read::{FRESH, LOOK};
 use super::{Heard, KEPT, Memory};
 use crate::shelf::Watched;
+use crate::shown::Shown;
 
 const UID: &str = "release-1";
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -244,6 +246,39 @@ fn a_release_is_known_until_a_watch_shows_a_newer_one() {
 fn shown(version: &str) -> Watched {
     let metadata = json!({"name": "exchange", "uid": UID, "resourceVersion": version});
     from_value(json!({"metadata": metadata})).unwrap()
+}
+
+/// The event of the watch, as it comes.
+fn event(version: &str, spec: &Value) -> Shown {
+    let metadata = json!({"name": "exchange", "uid": UID, "resourceVersion": version});
+    let object = json!({"metadata": metadata, "spec": spec});
+    let line = format!(r#"{{"type":"MODIFIED","object":{object}}}"#);
+    match serde_json::from_str(&line).unwrap() {
+        WatchEvent::Modified(shown) => shown,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_a_watch_shows_of_a_known_release_is_gone_on_from() {
+    let memory = Memory::default();
+    let mut release = seen(&[], 1).release;
+    let spec = |version: &str| {
+        let mut spec = serde_json::to_value(&seen(&[], 1).release.spec).unwrap();
+        spec["version"] = version.into();
+        spec
+    };
+    memory.show(&event("7", &spec("2")));
+    assert!(memory.known(&shown("7")).is_none(), "nobody waits for it");
+    release.metadata.resource_version = Some("9".to_owned());
+    memory.learn(UID, release, Instant::now());
+    memory.show(&event("8", &spec("2")));
+    let known = |version: &str| memory.known(&shown(version)).map(|r| r.spec.version);
+    assert_eq!(known("8").as_deref(), Some("1"), "a slow watch");
+    memory.show(&event("10", &json!({"services": 1})));
+    assert_eq!(known("10"), None, "it does not fit our types");
+    memory.show(&event("11", &spec("2")));
+    assert_eq!(known("11").as_deref(), Some("2"));
 }
 
 #[test]
