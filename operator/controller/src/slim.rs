@@ -12,7 +12,7 @@ use kube::ResourceExt;
 
 /// Who wrote which field is the API server's business.
 pub fn plain(object: &mut impl ResourceExt) {
-    object.managed_fields_mut().clear();
+    object.meta_mut().managed_fields = None;
 }
 
 /// Nobody asks who wrote what of a release, and each step copies it.
@@ -57,16 +57,20 @@ pub fn revision(revision: &mut ControllerRevision) {
     pack(revision);
 }
 
-/// What it was to be, its Deployment says.
+/// What it was to be, its Deployment says. Of containers only those tell something that are not ready, or have
+/// ended before.
 pub fn pod(pod: &mut Pod) {
     plain(pod);
+    pod.metadata.owner_references = None;
     pod.spec = None;
     let status = pod.status.take().unwrap_or_default();
     let mut conditions = status.conditions.unwrap_or_default();
     conditions.retain(|condition| matches!(condition.type_.as_str(), "PodScheduled" | "Ready"));
+    let mut containers = status.container_statuses.unwrap_or_default();
+    containers.retain(|container| !container.ready || container.restart_count > 0);
     pod.status = Some(PodStatus {
         conditions: Some(conditions),
-        container_statuses: status.container_statuses,
+        container_statuses: Some(containers).filter(|containers| !containers.is_empty()),
         pod_ip: status.pod_ip,
         ..PodStatus::default()
     });
@@ -75,10 +79,11 @@ pub fn pod(pod: &mut Pod) {
 /// Which pods, and whether they are ready.
 pub fn slice(slice: &mut EndpointSlice) {
     plain(slice);
-    slice.annotations_mut().clear();
+    slice.metadata.annotations = None;
+    slice.metadata.owner_references = None;
     slice.ports = None;
     for endpoint in slice.endpoints.iter_mut().flatten() {
-        endpoint.addresses.clear();
+        endpoint.addresses = Vec::new();
         endpoint.hints = None;
         endpoint.node_name = None;
         endpoint.zone = None;
@@ -125,16 +130,16 @@ mod tests {
     fn of_a_pod_what_tells_its_readiness_and_its_trouble_is_kept() {
         let condition = |of: &str| json!({"type": of, "status": "False"});
         let conditions = ["Initialized", "Ready", "PodScheduled"].map(condition);
-        let containers =
-            json!([{"name": "c", "image": "", "imageID": "", "ready": false, "restartCount": 3}]);
+        let container = |ready: bool, restarts: i32| json!({"name": "c", "image": "", "imageID": "", "ready": ready, "restartCount": restarts});
+        let containers = [container(false, 0), container(true, 0), container(true, 3)];
         let status = json!({"conditions": conditions, "containerStatuses": containers, "podIP": "10.0.0.1", "hostIP": "10.0.0.2"});
         let pod = slimmed(
             pod,
             json!({"metadata": {}, "spec": {"containers": []}, "status": status}),
         );
         let conditions = ["Ready", "PodScheduled"].map(condition);
-        let kept =
-            json!({"conditions": conditions, "containerStatuses": containers, "podIP": "10.0.0.1"});
+        let [starts, _, ended] = containers;
+        let kept = json!({"conditions": conditions, "containerStatuses": [starts, ended], "podIP": "10.0.0.1"});
         assert_eq!((&pod["status"], pod.get("spec")), (&kept, None));
     }
 

@@ -65,7 +65,7 @@ impl<K> Shelf<K> {
     }
 }
 
-impl<K: Resource<DynamicType = ()> + PartialEq> Shelf<K> {
+impl<K: Resource<DynamicType = ()> + Clone + PartialEq> Shelf<K> {
     /// Whether a watch has shown all there is.
     pub fn is_filled(&self) -> bool {
         self.lock().is_filled
@@ -144,7 +144,7 @@ impl<K: Resource<DynamicType = ()> + PartialEq> Shelf<K> {
     }
 }
 
-impl<K: Resource<DynamicType = ()> + PartialEq> Contents<K> {
+impl<K: Resource<DynamicType = ()> + Clone + PartialEq> Contents<K> {
     /// Takes a state of an object, by itself or in a list that was sent after a moment; its release, if that
     /// is news. What was known before a list was sent gives way to it in any case: after a restore of the
     /// API server's database, versions begin anew.
@@ -160,7 +160,7 @@ impl<K: Resource<DynamicType = ()> + PartialEq> Contents<K> {
         let held = self.releases.entry(release.clone()).or_default();
         match held.entry(object.name_any()) {
             Entry::Vacant(place) => {
-                let object = Arc::new(object);
+                let object = kept(&object);
                 place.insert(Held { object, shown });
                 Some(release)
             }
@@ -174,7 +174,7 @@ impl<K: Resource<DynamicType = ()> + PartialEq> Contents<K> {
                 }
                 let is_news = is_newer && !is_same(&*held.object, &mut object);
                 if is_newer {
-                    held.object = Arc::new(object);
+                    held.object = kept(&object);
                 }
                 is_news.then_some(release)
             }
@@ -212,6 +212,12 @@ impl<K: Resource<DynamicType = ()> + PartialEq> Contents<K> {
         });
         poorer
     }
+}
+
+/// A copy has exactly the room that it needs; what was parsed and then made slim still has that of what was
+/// left out.
+fn kept<K: Clone>(object: &K) -> Arc<K> {
+    Arc::new(object.clone())
 }
 
 /// Whether two states of an object differ in nothing but the version.
