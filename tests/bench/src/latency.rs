@@ -24,6 +24,7 @@ struct Measured {
     ready_to_flip: Spans,
     gap: Spans,
     back: Spans,
+    recorded_to_back: Spans,
 }
 
 /// Releases again and again, and aborts each in its bake.
@@ -68,6 +69,11 @@ pub async fn measure() -> Result<()> {
         &measured.back,
         "p95 at most 100 ms",
     );
+    figures::spans(
+        "of that, once the API server had recorded the abort",
+        &measured.recorded_to_back,
+        "for comparison",
+    );
     Ok(())
 }
 
@@ -95,7 +101,9 @@ async fn there_and_back(
         .await?;
     let is_back = |release: &ExchangeRelease| phase(release) == Some(Phase::RolledBack);
     stage.until("the way back", LIMIT, is_back).await?;
-    into.back.add(span(asked, trace.all_show(old)?));
+    let back = trace.all_show(old)?;
+    into.back.add(span(asked, back));
+    into.recorded_to_back.add(span(trace.abort()?, back));
     // A colour is made anew when its former pods are gone: the next release would be measured with their end.
     let pods = stage.api::<Pod>();
     let left = ListParams::default().labels(&format!("{}={new}", names::COLOUR));

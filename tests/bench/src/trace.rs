@@ -23,6 +23,8 @@ pub enum Mark {
     Ready(Colour, String),
     /// The probes' verdict on a revision stands in status.
     Verdict(String),
+    /// A person's abort, by its token, stands in the annotations.
+    Abort(String),
     /// A live Service selects a colour.
     Points(String, Colour),
     /// An EndpointSlice of a live Service shows pods of this colour only.
@@ -98,6 +100,14 @@ impl Trace {
         self.last(|mark| matches!(mark, Mark::Verdict(_)))
     }
 
+    /// When the newest abort was recorded.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn abort(&self) -> Result<Instant> {
+        self.last(|mark| matches!(mark, Mark::Abort(_)))
+    }
+
     /// When the first and the last live Service began to select a colour.
     ///
     /// # Errors
@@ -157,8 +167,10 @@ fn locked(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
 
 fn release_marks(release: &ExchangeRelease) -> Vec<Mark> {
     let verdict = release.status.as_ref().and_then(|s| s.verdict.as_ref());
-    let mark = verdict.map(|verdict| Mark::Verdict(verdict.revision.clone()));
-    mark.into_iter().collect()
+    let verdict = verdict.map(|verdict| Mark::Verdict(verdict.revision.clone()));
+    let abort = release.annotations().get(names::ABORT);
+    let abort = abort.map(|token| Mark::Abort(token.clone()));
+    verdict.into_iter().chain(abort).collect()
 }
 
 fn pod_marks(pod: &Pod) -> Vec<Mark> {
