@@ -32,6 +32,7 @@ struct Gates {
 /// The stand-in. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Kubelet {
+    /// Whether it has a node object of its own.
     pub(crate) has_node: bool,
     gates: watch::Sender<Gates>,
     task: JoinHandle<()>,

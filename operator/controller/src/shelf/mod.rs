@@ -14,7 +14,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 
-/// What watches keep of a release: the rest is read by each pass.
+/// What is kept of a release that nobody works on.
 pub type Watched = PartialObjectMeta<ExchangeRelease>;
 /// The release that an object belongs to.
 pub type Release = ObjectRef<Watched>;
