@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures::future::ready;
 use futures::stream::{BoxStream, select_all};
 use futures::{Stream, StreamExt, TryStreamExt};
+use kube::Api;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::{WatchStreamExt, reflector, watcher};
-use kube::{Api, ResourceExt};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -24,7 +24,7 @@ use crate::queue::serve;
 use crate::reconcile::reconcile;
 use crate::settings::Settings;
 use crate::shelf::{Release, Watched};
-use crate::shown::{Shown, kept};
+use crate::shown::{Shown, remember};
 use crate::wake::Waker;
 use crate::web;
 
@@ -158,20 +158,10 @@ fn watch_releases(
     writer: Writer<Watched>,
     ctx: Arc<Context>,
 ) -> impl Stream<Item = Release> + Send {
-    let forgetting = ctx.clone();
+    let remembering = ctx.clone();
     watcher(releases, watcher::Config::default())
         .backoff(watch_backoff())
-        .map_ok(move |event| {
-            let memory = &forgetting.memory;
-            match &event {
-                watcher::Event::Init => memory.unlearn(None),
-                watcher::Event::Delete(release) => {
-                    memory.forget(&release.uid().unwrap_or_default())
-                }
-                _ => {}
-            }
-            kept(event, memory)
-        })
+        .map_ok(move |event| remember(event, &remembering.memory))
         .reflect(writer)
         .applied_objects()
         .filter_map(move |release| {

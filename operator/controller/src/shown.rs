@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use changeover_crds::ExchangeRelease;
-use kube::Resource;
 use kube::api::ObjectMeta;
 use kube::core::{NamespaceResourceScope, PartialObjectMetaExt};
 use kube::runtime::watcher::Event;
+use kube::{Resource, ResourceExt};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -42,19 +42,30 @@ impl Shown {
         serde_json::from_str(self.text.get()).ok()
     }
 
-    fn kept(self, memory: &Memory) -> Watched {
-        memory.show(&self);
+    fn watched(self) -> Watched {
         self.metadata.into_response_partial()
     }
 }
 
-/// What of an event of the watch is kept.
-pub fn kept(event: Event<Shown>, memory: &Memory) -> Event<Watched> {
+/// Notes what an event of the watch says; what of it is kept.
+pub fn remember(event: Event<Shown>, memory: &Memory) -> Event<Watched> {
     match event {
-        Event::Apply(shown) => Event::Apply(shown.kept(memory)),
-        Event::InitApply(shown) => Event::InitApply(shown.kept(memory)),
-        Event::Delete(shown) => Event::Delete(shown.kept(memory)),
-        Event::Init => Event::Init,
+        Event::Apply(shown) => {
+            memory.show(&shown);
+            Event::Apply(shown.watched())
+        }
+        Event::Delete(shown) => {
+            memory.forget(&shown.uid().unwrap_or_default());
+            Event::Delete(shown.watched())
+        }
+        Event::Init => {
+            memory.unlearn(None);
+            Event::Init
+        }
+        Event::InitApply(shown) => {
+            memory.show(&shown);
+            Event::InitApply(shown.watched())
+        }
         Event::InitDone => Event::InitDone,
     }
 }

@@ -13,8 +13,6 @@ use kube::{Client, Config};
 /// Addresses of the pods: reserved for tests (RFC 2544), so that they can collide with nothing.
 /// One local route makes all of them addresses of the cluster's network.
 pub(crate) const POD_NETWORK: &str = "198.18.0.0/15";
-/// The same by its first address, as kwok wants to have it.
-pub(crate) const POD_NETWORK_FROM: &str = "198.18.0.1/15";
 /// Name of the cluster; `make test-apiserver` ends it.
 const NAME: &str = "changeover-api";
 

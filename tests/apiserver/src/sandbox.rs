@@ -16,7 +16,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::environment::{POD_NETWORK_FROM, answers, cluster, logs, test_client};
+use crate::environment::{POD_NETWORK, answers, cluster, logs, test_client};
 use crate::kubelet::Kubelet;
 use crate::operator::{Operator, grant};
 use crate::proxy::Proxy;
@@ -54,7 +54,7 @@ impl Sandbox {
     /// # Errors
     /// When the cluster refuses, or one of them does not start.
     pub async fn on_kwok() -> Result<Self> {
-        cluster()?.play_node(POD_NETWORK_FROM)?;
+        cluster()?.play_node(POD_NETWORK)?;
         Self::with(async |client, namespace| {
             Ok(Kubelet::beside_kwok(client, namespace, answers(cluster()?)))
         })

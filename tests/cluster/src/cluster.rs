@@ -27,8 +27,6 @@ pub enum Mode {
     Full,
     /// etcd, API server and controller manager only: objects, but no pods.
     ControlPlane,
-    /// That with a node of kwok: what [`Cluster::play_node`] makes of it.
-    Played,
 }
 
 /// Which cluster to bring up.
@@ -61,6 +59,7 @@ impl Cluster {
         let _lock = lock(&state)?;
         if let Ok(running) = Self::open(&options.name)
             && running.record.mode == options.mode
+            && !running.record.is_played
             && running.record.bin == bin
             && running.is_healthy()
         {
@@ -72,6 +71,7 @@ impl Cluster {
         let keeper = Keeper::start(&options.name, &bin, &log.join("keeper.log"))?;
         let record = Record {
             mode: options.mode,
+            is_played: false,
             bin,
             keeper,
         };
@@ -205,7 +205,7 @@ impl Cluster {
     }
 
     /// Gives a control plane a scheduler and a node of kwok, whose pods say that they are Ready; their addresses
-    /// are of `pods` (192.0.2.1/24). Nobody answers there.
+    /// are of the network `pods`, and nobody answers there. Such a cluster is not taken over by [`Cluster::up`].
     ///
     /// # Errors
     /// If one does not start; with the end of its log.
@@ -218,10 +218,9 @@ impl Cluster {
         };
         start("kube-scheduler", control_plane::scheduler())?;
         start("kwok", control_plane::kwok(pods))?;
-        // Who wants pods to stay as they are does not take it over.
-        let mode = Mode::Played;
-        let record = self.record.clone();
-        Record { mode, ..record }.write(&self.state)?;
+        let mut record = self.record.clone();
+        record.is_played = true;
+        record.write(&self.state)?;
         self.create(control_plane::KWOK_NODE)?;
         self.await_node("kwok")
     }

@@ -143,7 +143,7 @@ pub fn scheduler() -> Vec<String> {
     client("kube-scheduler").into()
 }
 
-/// Of kwok. `pods` is a network whose addresses it gives its pods, with the first one: 192.0.2.1/24.
+/// Of kwok, which gives its pods addresses of the network `pods`.
 pub fn kwok(pods: &str) -> Vec<String> {
     vec![
         format!("--kubeconfig={}", inside("inside.kubeconfig")),

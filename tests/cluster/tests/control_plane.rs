@@ -120,10 +120,10 @@ fn an_api_server_can_be_away_for_a_while() {
 #[test]
 fn pods_of_a_played_node_say_that_they_are_ready() {
     let cluster = up("test-kwok");
-    cluster.play_node("198.18.0.1/15").unwrap();
+    cluster.play_node("198.18.0.0/15").unwrap();
     let network = network(&cluster);
     let processes = processes_in(&network).len();
-    cluster.play_node("198.18.0.1/15").unwrap();
+    cluster.play_node("198.18.0.0/15").unwrap();
     assert_eq!(processes_in(&network).len(), processes, "it is played once");
     kubectl(
         &cluster,

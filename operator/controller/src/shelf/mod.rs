@@ -160,7 +160,7 @@ impl<K: Resource<DynamicType = ()> + Clone + PartialEq> Contents<K> {
         let held = self.releases.entry(release.clone()).or_default();
         match held.entry(object.name_any()) {
             Entry::Vacant(place) => {
-                let object = kept(&object);
+                let object = compact(&object);
                 place.insert(Held { object, shown });
                 Some(release)
             }
@@ -174,7 +174,7 @@ impl<K: Resource<DynamicType = ()> + Clone + PartialEq> Contents<K> {
                 }
                 let is_news = is_newer && !is_same(&*held.object, &mut object);
                 if is_newer {
-                    held.object = kept(&object);
+                    held.object = compact(&object);
                 }
                 is_news.then_some(release)
             }
@@ -216,7 +216,7 @@ impl<K: Resource<DynamicType = ()> + Clone + PartialEq> Contents<K> {
 
 /// A copy has exactly the room that it needs; what was parsed and then made slim still has that of what was
 /// left out.
-fn kept<K: Clone>(object: &K) -> Arc<K> {
+fn compact<K: Clone>(object: &K) -> Arc<K> {
     Arc::new(object.clone())
 }
 

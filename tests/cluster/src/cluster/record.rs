@@ -13,6 +13,9 @@ use crate::keeper::Keeper;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) mode: Mode,
+    /// Whether it was given a node of kwok: its pods do not stay as whoever comes next makes them.
+    #[serde(default)]
+    pub(super) is_played: bool,
     pub(super) bin: PathBuf,
     pub(super) keeper: Keeper,
 }

@@ -11,6 +11,8 @@ use crate::{archive, cgroups, control_plane, dns, images, node, settings, wait};
 
 /// How long one step may take, on a busy machine with two cores.
 const LIMIT: Duration = Duration::from_secs(90);
+/// What a control plane gets with a node of kwok.
+const PLAYED: [&str; 2] = ["kube-scheduler", "kwok"];
 
 impl Cluster {
     pub(super) fn start_components(&self) -> Result<()> {
@@ -82,6 +84,7 @@ impl Cluster {
             .components()
             .iter()
             .copied()
+            .chain(PLAYED)
             .filter(|name| self.inside.component(name).is_some())
             .collect();
         wait::until_slowly(what, LIMIT, || {
@@ -105,9 +108,7 @@ impl Cluster {
 
     fn components(&self) -> &'static [&'static str] {
         match self.record.mode {
-            Mode::ControlPlane | Mode::Played => {
-                &["etcd", "kube-apiserver", "kube-controller-manager"]
-            }
+            Mode::ControlPlane => &["etcd", "kube-apiserver", "kube-controller-manager"],
             Mode::Full => &[
                 "etcd",
                 "kube-apiserver",
