@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use changeover_crds::{ExchangeRelease, names};
-use changeover_engine::{Observation, Reads};
+use changeover_engine::{Children, Observation, Reads};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
@@ -40,9 +40,9 @@ impl<'a> Look<'a> {
             shown,
             uid,
             wanted: if is_due || !scope.cache.is_filled() {
-                Reads::Everything
+                Reads::EVERYTHING
             } else {
-                Reads::Nothing
+                Reads::NOTHING
             },
         }
     }
@@ -67,13 +67,15 @@ impl<'a> Look<'a> {
     /// One observation; `None` when the release is gone.
     pub async fn see(&mut self) -> Result<Option<Observation>, CallError> {
         let memory = &self.scope.ctx.memory;
-        let reads = self.wanted;
-        if reads > Reads::Release {
-            self.read_children(reads).await?;
+        let reads = std::mem::replace(&mut self.wanted, Reads::NOTHING);
+        if reads.children > Children::Nothing {
+            self.read_children(reads.children).await?;
+            // Counted from the answers: a slow API server would never do otherwise.
+            memory.looked(&self.uid, reads.children, Instant::now());
         }
         // The release comes last. Read earlier, it might not know yet that it is being deleted, while its
         // children already are: they would be made again.
-        let known = memory.known(self.shown).filter(|_| reads == Reads::Nothing);
+        let known = memory.known(self.shown).filter(|_| !reads.release);
         let release = match known {
             Some(release) => release,
             None => {
@@ -84,11 +86,6 @@ impl<'a> Look<'a> {
                 release
             }
         };
-        self.wanted = Reads::Nothing;
-        if reads > Reads::Release {
-            // Counted from the answers: a slow API server would never do otherwise.
-            memory.looked(&self.uid, reads, Instant::now());
-        }
         let mut seen = self.observation(release);
         memory.tidy(&seen, Timestamp::now());
         memory.recall(&mut seen);
@@ -103,7 +100,7 @@ impl<'a> Look<'a> {
         release.inspect_err(|error| metrics.refused("get", error.reason()))
     }
 
-    async fn read_children(&self, reads: Reads) -> Result<(), CallError> {
+    async fn read_children(&self, children: Children) -> Result<(), CallError> {
         let ready = async { tokio::try_join!(self.list::<Pod>(), self.list::<EndpointSlice>()) };
         let others = async {
             tokio::try_join!(
@@ -114,10 +111,11 @@ impl<'a> Look<'a> {
                 self.list::<ControllerRevision>(),
             )
         };
-        let read = match reads {
-            Reads::Nothing | Reads::Release => Ok(()),
-            Reads::Readiness => ready.await.map(drop),
-            Reads::Everything => tokio::try_join!(ready, others).map(drop),
+        let read = match children {
+            Children::Nothing => Ok(()),
+            Children::Services => self.list::<Service>().await,
+            Children::Readiness => ready.await.map(drop),
+            Children::Everything => tokio::try_join!(ready, others).map(drop),
         };
         read.inspect_err(|error| self.scope.ctx.metrics.refused("list", error.reason()))
     }

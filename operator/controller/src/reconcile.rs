@@ -161,7 +161,7 @@ async fn write_status(
             ctx.metrics.refused("status", error.reason());
             match error.code() {
                 409 => {
-                    look.again(Reads::Release);
+                    look.again(Reads::RELEASE);
                     Ok(Written::Outdated)
                 }
                 422 => Ok(Written::Refused),
@@ -178,7 +178,7 @@ async fn carry_out(
 ) -> Option<Duration> {
     let outcome = act::carry_out(look.scope, requests).await;
     if outcome.is_stale {
-        look.again(Reads::Everything);
+        look.again(Reads::EVERYTHING);
     }
     let refused = outcome.failures.into_iter();
     let failures: Vec<Failure> = refused.map(|f| f.after(&seen.failures)).collect();

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::news::News;
 use crate::observation::Flipped;
 use crate::question::Question;
+use crate::reads::{Children, Reads};
 use crate::render::set;
 
 /// What to do next, and what to tell people once it is done.
@@ -16,21 +17,6 @@ pub struct Decision {
     pub notices: Vec<Notice>,
     /// What must have been read from the API server for it.
     pub reads: Reads,
-}
-
-/// What a decision rests on. What moves clients, takes something away or says that this is done rests on reads
-/// that were made for it. Anything else may rest on what watches showed; preconditions refuse what is too late.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reads {
-    /// Nothing: what is known will do. A status is written on condition of the release that it was decided on.
-    Nothing,
-    /// The release.
-    Release,
-    /// What is ready as well: Pods and EndpointSlices. Other children are as known, and each write of one is
-    /// refused if it is not.
-    Readiness,
-    /// Children of every kind.
-    Everything,
 }
 
 /// One thing to do.
@@ -184,12 +170,14 @@ impl Request {
     /// What it rests on: more than the release if it moves clients or takes something away.
     #[must_use]
     pub(crate) fn reads(&self) -> Reads {
-        match self {
-            Self::Delete(_) => Reads::Everything,
-            Self::Flip { .. } => Reads::Readiness,
-            Self::Create(_) if self.flips().is_some() => Reads::Readiness,
-            Self::Create(_) | Self::Apply { .. } | Self::Stamp { .. } => Reads::Release,
-        }
+        let release = !matches!(self, Self::Flip { .. });
+        let children = match self {
+            Self::Delete(_) => Children::Everything,
+            Self::Flip { .. } => Children::Readiness,
+            Self::Create(_) if self.flips().is_some() => Children::Readiness,
+            Self::Create(_) | Self::Apply { .. } | Self::Stamp { .. } => Children::Nothing,
+        };
+        Reads { release, children }
     }
 
     /// The service whose live Service this points to a colour, and the epoch.

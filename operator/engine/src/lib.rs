@@ -30,6 +30,7 @@ mod outcome;
 mod phase;
 mod quantity;
 mod question;
+mod reads;
 mod reason;
 mod render;
 mod revision;
@@ -40,7 +41,7 @@ mod upkeep;
 mod words;
 mod world;
 
-pub use decision::{Child, Decision, Kind, Notice, Reads, Request, Step, Target};
+pub use decision::{Child, Decision, Kind, Notice, Request, Step, Target};
 pub use judge::{Answer, judge};
 pub use machine::decide;
 pub use memo::Memo;
@@ -50,5 +51,6 @@ pub use question::{
     AdminCall, AdminTarget, Ask, Clients, Finding, JourneyRun, ProbeTarget, Question, QuestionKey,
     Record, Through,
 };
+pub use reads::{Children, Reads};
 pub use reason::Reason;
 pub use revision::{Plan, Smoke, StoredRevision, StoredService, pack, revision_of};

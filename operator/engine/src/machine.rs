@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::commands::{self, Asked};
 use crate::conditions::{self, Why};
-use crate::decision::{Decision, Notice, Reads, Request, Step};
+use crate::decision::{Decision, Notice, Request, Step};
 use crate::explain;
 use crate::flip::address;
 use crate::memo::Facts;
@@ -12,6 +12,7 @@ use crate::news::News;
 use crate::observation::Observation;
 use crate::phase;
 use crate::question::Question;
+use crate::reads::{Reads, reads};
 use crate::reason::Reason;
 use crate::revision::Plan;
 use crate::world::{World, half_of};
@@ -27,7 +28,7 @@ pub fn decide(obs: &Observation, now: Timestamp) -> Decision {
         return Decision {
             step: Step::Wait(None),
             notices: Vec::new(),
-            reads: Reads::Nothing,
+            reads: Reads::NOTHING,
         };
     }
     let facts = Facts::of(obs);
@@ -178,7 +179,8 @@ impl<'a> Turn<'a> {
         } else {
             Vec::new()
         };
-        let reads = reads(&old, &step, self.asked.is_order());
+        let serves = self.world.live_services().next().is_some();
+        let reads = reads(&old, &step, serves, self.asked.is_order());
         Decision {
             step,
             notices,
@@ -235,32 +237,8 @@ impl<'a> Turn<'a> {
     }
 }
 
-/// What a step rests on. A candidate may be begun and probed on what watches showed: no client sees it, and its
-/// journal is not open. What a person ordered needs no look either: going back waits for nothing.
-fn reads(old: &ExchangeReleaseStatus, step: &Step, is_ordered: bool) -> Reads {
-    match step {
-        Step::Requests(requests) => {
-            let each = requests.iter().map(Request::reads);
-            each.max().unwrap_or(Reads::Release)
-        }
-        Step::Status(next) if intent(old) != intent(next) => match (old.phase, next.phase) {
-            (None, _) => Reads::Everything,
-            // Which colour is idle, only the Services say.
-            (_, Some(Phase::Preparing)) if next.live.is_none() => Reads::Everything,
-            (_, Some(Phase::Preparing | Phase::Verifying)) => Reads::Nothing,
-            _ if is_ordered => Reads::Nothing,
-            // A failure that is none: what is missing was not seen yet.
-            (before, Some(Phase::RollingBack | Phase::Rejected)) if before != next.phase => {
-                Reads::Everything
-            }
-            _ => Reads::Readiness,
-        },
-        Step::Status(_) | Step::Ask(_) | Step::Wait(_) => Reads::Nothing,
-    }
-}
-
 /// The part of a status that says what we are about to do.
-fn intent(status: &ExchangeReleaseStatus) -> ExchangeReleaseStatus {
+pub(crate) fn intent(status: &ExchangeReleaseStatus) -> ExchangeReleaseStatus {
     let mut intent = status.clone();
     intent.observed_generation = None;
     intent.conditions.clear();

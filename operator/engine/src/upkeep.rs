@@ -94,11 +94,14 @@ fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
             renderer.pinned(revision, service, colour)
         });
         batch.extend(pinned.filter(|r| !calls_pending || matches!(r, Request::Create(_))));
-        batch.extend(ensure.child(&world.obs.budgets, &coloured, &inputs, || {
-            renderer.budget(revision, service, colour)
-        }));
-        // What changes while the revision does not is on Deployments alone.
         let replicas = world.desired(service);
+        // For a single pod it would allow every eviction, as none does.
+        if replicas > 1 {
+            batch.extend(ensure.child(&world.obs.budgets, &coloured, &inputs, || {
+                renderer.budget(revision, service, colour)
+            }));
+        }
+        // What changes while the revision does not is on Deployments alone.
         let inputs = (inputs, replicas, world.release().metadata.generation);
         let deployment = ensure.child(&world.obs.deployments, &coloured, &inputs, || {
             renderer.deployment(revision, service, colour, replicas)

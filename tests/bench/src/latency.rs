@@ -9,13 +9,17 @@ use changeover_e2e::{Lab, RELEASE, Spec, Stage, say};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
+use tokio::time::sleep;
 
 use crate::figures::{self, Spans};
 use crate::trace::{Trace, span};
 
 /// Of the cluster.
 const CLUSTER: &str = "changeover-bench";
+/// Aborted at each of two moments.
 const RELEASES: u32 = 20;
+/// So far into the bake the last of those is aborted that are spread over it.
+const SPREAD: Duration = Duration::from_secs(4);
 const LIMIT: Duration = Duration::from_secs(120);
 
 #[derive(Default)]
@@ -24,10 +28,12 @@ struct Measured {
     ready_to_flip: Spans,
     gap: Spans,
     back: Spans,
+    back_at_once: Spans,
     recorded_to_back: Spans,
 }
 
-/// Releases again and again, and aborts each in its bake.
+/// Releases again and again, and aborts each in its bake: half of them as soon as it begins, when the API server is
+/// busy with what the switch set off; nobody knows when a person will, so the others evenly over its first seconds.
 ///
 /// # Errors
 /// If one does not become live, or does not go back.
@@ -39,15 +45,10 @@ pub async fn measure() -> Result<()> {
     let mut measured = Measured::default();
     let trace = Trace::start(&stage);
     // The first one warms caches and connections, and is not counted.
-    for number in 1..=RELEASES + 1 {
-        let mut discarded = Measured::default();
-        let into = if number == 1 {
-            &mut discarded
-        } else {
-            &mut measured
-        };
-        there_and_back(&stage, &trace, number, into).await?;
-        say(format!("  release {number} of {}", RELEASES + 1));
+    there_and_back(&stage, &trace, 0, &mut Measured::default()).await?;
+    for number in 1..=2 * RELEASES {
+        there_and_back(&stage, &trace, number, &mut measured).await?;
+        say(format!("  release {number} of {}", 2 * RELEASES));
     }
     figures::spans(
         "verdict recorded to last live Service patched",
@@ -70,6 +71,11 @@ pub async fn measure() -> Result<()> {
         "p95 at most 100 ms",
     );
     figures::spans(
+        "the same, sent as soon as the bake begins",
+        &measured.back_at_once,
+        "for comparison",
+    );
+    figures::spans(
         "of that, once the API server had recorded the abort",
         &measured.recorded_to_back,
         "for comparison",
@@ -84,7 +90,7 @@ async fn there_and_back(
     into: &mut Measured,
 ) -> Result<()> {
     let (old, new) = (Colour::Blue, Colour::Green);
-    stage.apply(&spec(number)?)?;
+    stage.apply(&spec(number + 1)?)?;
     let switched = |release: &ExchangeRelease| phase(release) == Some(Phase::Baking);
     stage.until("the switch", LIMIT, switched).await?;
     let (first, last) = trace.flips(new)?;
@@ -92,6 +98,11 @@ async fn there_and_back(
     into.ready_to_flip.add(span(trace.all_ready(new)?, last));
     into.gap.add(span(first, last));
 
+    // Every other one is sent at the worst moment, the others at any.
+    let is_at_once = number.is_multiple_of(2);
+    if !is_at_once {
+        sleep(SPREAD * number / (2 * RELEASES)).await;
+    }
     let abort = json!({"metadata": {"annotations": {names::ABORT: number.to_string()}}});
     let asked = Instant::now();
     let releases = stage.api::<ExchangeRelease>();
@@ -102,8 +113,12 @@ async fn there_and_back(
     let is_back = |release: &ExchangeRelease| phase(release) == Some(Phase::RolledBack);
     stage.until("the way back", LIMIT, is_back).await?;
     let back = trace.all_show(old)?;
-    into.back.add(span(asked, back));
-    into.recorded_to_back.add(span(trace.abort()?, back));
+    if is_at_once {
+        into.back_at_once.add(span(asked, back));
+        into.recorded_to_back.add(span(trace.abort()?, back));
+    } else {
+        into.back.add(span(asked, back));
+    }
     // A colour is made anew when its former pods are gone: the next release would be measured with their end.
     let pods = stage.api::<Pod>();
     let left = ListParams::default().labels(&format!("{}={new}", names::COLOUR));

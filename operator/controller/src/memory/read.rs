@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use changeover_crds::{ExchangeRelease, ResourceExt};
-use changeover_engine::Reads;
+use changeover_engine::{Children, Reads};
 
 use super::Memory;
 use crate::shelf::{Watched, version};
@@ -22,7 +22,7 @@ pub(super) struct Read {
     /// The release as it was last read or written.
     release: Option<(ExchangeRelease, Instant)>,
     /// What of its children was last read.
-    children: Option<(Reads, Instant)>,
+    children: Option<(Children, Instant)>,
     /// When everything was.
     everything: Option<Instant>,
 }
@@ -32,11 +32,12 @@ impl Read {
     fn fresh(&self, now: Instant) -> Reads {
         let is_fresh = |at: &Instant| now.duration_since(*at) < FRESH;
         let children = self.children.filter(|(_, at)| is_fresh(at));
-        let release = self.release.as_ref().filter(|(_, at)| is_fresh(at));
-        match (release, children) {
-            (None, _) => Reads::Nothing,
-            (Some(_), None) => Reads::Release,
-            (Some(_), Some((reads, _))) => reads,
+        let release = self.release.as_ref().map(|(_, at)| at);
+        // Read before its children, it may not know yet that it is being deleted, while they already are.
+        let is_after = |at: &&Instant| children.is_none_or(|(_, read)| **at >= read);
+        Reads {
+            release: release.filter(is_after).is_some_and(is_fresh),
+            children: children.map_or(Children::Nothing, |(children, _)| children),
         }
     }
 }
@@ -78,10 +79,10 @@ impl Memory {
     }
 
     /// Remembers that so much of the children was read.
-    pub fn looked(&self, uid: &str, reads: Reads, now: Instant) {
+    pub fn looked(&self, uid: &str, children: Children, now: Instant) {
         self.note(uid, |notes| {
-            notes.read.children = Some((reads, now));
-            if reads == Reads::Everything {
+            notes.read.children = Some((children, now));
+            if children == Children::Everything {
                 notes.read.everything = Some(now);
             }
         });
@@ -91,7 +92,7 @@ impl Memory {
     pub fn covers(&self, uid: &str, reads: Reads, now: Instant) -> bool {
         let notes = self.lock();
         let fresh = notes.get(uid).map(|notes| notes.read.fresh(now));
-        reads <= fresh.unwrap_or(Reads::Nothing)
+        fresh.unwrap_or(Reads::NOTHING).cover(reads)
     }
 
     /// Whether nothing was read for too long. A release that is new here was just read: the watches begin with

@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use changeover_crds::{ExchangeRelease, SmokeProbe};
-use changeover_engine::{Finding, Flipped, Observation, QuestionKey, Reads, Record, Through};
+use changeover_engine::{
+    Children, Finding, Flipped, Observation, QuestionKey, Reads, Record, Through,
+};
 use jiff::{SignedDuration, Timestamp};
 use kube::core::WatchEvent;
 use serde_json::{Value, from_value, json};
@@ -199,9 +201,9 @@ fn the_api_server_is_looked_at_once_a_minute() {
     );
     assert!(!due(LOOK - Duration::from_secs(1)));
     assert!(due(LOOK));
-    memory.looked(UID, Reads::Readiness, start + LOOK);
+    memory.looked(UID, Children::Readiness, start + LOOK);
     assert!(due(LOOK), "not everything was read");
-    memory.looked(UID, Reads::Everything, start + LOOK);
+    memory.looked(UID, Children::Everything, start + LOOK);
     assert!(!due(LOOK));
     assert!(due(LOOK * 2));
 }
@@ -211,21 +213,39 @@ fn what_was_read_is_gone_on_from_for_a_moment() {
     let memory = Memory::default();
     let start = Instant::now();
     let covers = |reads, after| memory.covers(UID, reads, start + after);
+    let of = |children| Reads {
+        release: false,
+        children,
+    };
+    let (soon, later) = (FRESH / 2, FRESH);
     memory.must_look(UID, start);
-    assert!(covers(Reads::Nothing, Duration::ZERO));
-    assert!(!covers(Reads::Release, Duration::ZERO), "nothing was read");
+    assert!(covers(Reads::NOTHING, Duration::ZERO));
+    assert!(!covers(Reads::RELEASE, Duration::ZERO), "nothing was read");
     memory.learn(UID, seen(&[], 1).release, start);
-    assert!(covers(Reads::Release, FRESH / 2));
-    assert!(!covers(Reads::Readiness, FRESH / 2), "no child was read");
-    memory.looked(UID, Reads::Readiness, start);
-    assert!(covers(Reads::Readiness, FRESH / 2));
-    assert!(!covers(Reads::Everything, FRESH / 2));
-    memory.looked(UID, Reads::Everything, start);
-    assert!(covers(Reads::Everything, FRESH / 2));
-    assert!(!covers(Reads::Release, FRESH), "too long ago");
+    assert!(covers(Reads::RELEASE, soon));
+    assert!(!covers(of(Children::Services), soon), "no child was read");
+    memory.looked(UID, Children::Readiness, start);
+    assert!(covers(of(Children::Readiness), soon));
+    assert!(!covers(of(Children::Services), soon), "others were read");
+    assert!(!covers(of(Children::Everything), soon));
+    memory.looked(UID, Children::Everything, start);
+    assert!(covers(Reads::EVERYTHING, soon));
+    assert!(!covers(Reads::RELEASE, later), "too long ago");
     memory.learn(UID, seen(&[], 1).release, start + FRESH);
-    assert!(covers(Reads::Release, FRESH), "written since");
-    assert!(!covers(Reads::Readiness, FRESH), "too long ago");
+    assert!(covers(Reads::RELEASE, later), "written since");
+    assert!(!covers(of(Children::Services), later), "too long ago");
+}
+
+#[test]
+fn a_release_that_was_read_before_its_children_may_not_know_of_its_end() {
+    let memory = Memory::default();
+    let start = Instant::now();
+    memory.learn(UID, seen(&[], 1).release, start);
+    memory.looked(UID, Children::Readiness, start + FRESH / 4);
+    let covers = |reads| memory.covers(UID, reads, start + FRESH / 2);
+    assert!(!covers(Reads::RELEASE));
+    memory.learn(UID, seen(&[], 1).release, start + FRESH / 4);
+    assert!(covers(Reads::RELEASE));
 }
 
 #[test]

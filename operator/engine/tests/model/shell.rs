@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use changeover_crds::names;
-use changeover_engine::{Decision, Failure, Flipped, Memo, Reads, Request, Step};
+use changeover_engine::{Children, Decision, Failure, Flipped, Memo, Request, Step};
 use changeover_engine::{Question, QuestionKey, Record, Target};
 use changeover_kubernetes_model::Object;
 use jiff::Timestamp;
@@ -106,17 +106,18 @@ impl World {
     /// What is decided once everything that it rests on was read.
     fn looked(&self, release: &Arc<Object>) -> Arc<Decision> {
         let mut store = self.read();
-        let mut read = Reads::Nothing;
+        let mut read = Children::Nothing;
         loop {
             let decision = self.decided(release, &store);
-            if decision.reads <= read {
+            if read.cover(decision.reads.children) {
                 return decision;
             }
-            read = decision.reads;
+            read = decision.reads.children;
             match read {
-                Reads::Nothing | Reads::Release => {}
-                Reads::Readiness => store.renew(&["EndpointSlice", "Pod"], &self.api.objects),
-                Reads::Everything => store = self.api.objects.clone(),
+                Children::Nothing => {}
+                Children::Services => store.renew(&["Service"], &self.api.objects),
+                Children::Readiness => store.renew(&["EndpointSlice", "Pod"], &self.api.objects),
+                Children::Everything => store = self.api.objects.clone(),
             }
         }
     }

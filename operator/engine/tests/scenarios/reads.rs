@@ -1,9 +1,7 @@
 //! What decisions rest on. No stories: a story looks at what becomes of a release, not at what was read for it.
 
-use std::collections::BTreeSet;
-
 use changeover_crds::Phase;
-use changeover_engine::{Reads, Step};
+use changeover_engine::{Children, Reads, Step};
 use jiff::SignedDuration;
 
 use crate::model::{Fate, Pass, World, exchange, live};
@@ -17,8 +15,8 @@ fn second(phase: &str) -> World {
 }
 
 /// What each pass rests on, in short, until the release is in this phase.
-fn rested_on(w: &mut World, phase: &str) -> BTreeSet<(&'static str, Reads)> {
-    let mut seen = BTreeSet::new();
+fn rested_on(w: &mut World, phase: &str) -> Vec<(&'static str, Reads)> {
+    let mut seen = Vec::new();
     while w.phase() != phase {
         let decision = w.decision();
         let what = match &decision.step {
@@ -27,13 +25,37 @@ fn rested_on(w: &mut World, phase: &str) -> BTreeSet<(&'static str, Reads)> {
             Step::Requests(requests) => requests[0].verb(),
             _ => "else",
         };
-        seen.insert((what, decision.reads));
+        let rests = (what, decision.reads);
+        if what != "else" && !seen.contains(&rests) {
+            seen.push(rests);
+        }
         if matches!(w.step(), Pass::Idle(_)) && !w.tick() {
             w.advance_clock(SignedDuration::from_secs(1));
         }
     }
-    seen.retain(|(what, _)| *what != "else");
     seen
+}
+
+/// Of a write that is refused where the release has changed and it matters.
+fn of_children(children: Children) -> Reads {
+    Reads {
+        release: false,
+        children,
+    }
+}
+
+#[test]
+fn what_begins_rests_on_whether_there_are_clients() {
+    let first = |w: &World| (w.decision().reads, w.decision().step.clone());
+    let w = World::new(exchange("1"));
+    let (reads, step) = first(&w);
+    assert!(matches!(step, Step::Status(_)), "{step:?}");
+    assert_eq!(reads, of_children(Children::Services));
+    let mut w = live();
+    w.edit("ExchangeRelease", "shop", |r| {
+        r["status"] = serde_json::Value::Null
+    });
+    assert_eq!(first(&w).0, of_children(Children::Everything));
 }
 
 #[test]
@@ -41,12 +63,12 @@ fn what_moves_clients_rests_on_what_is_ready() {
     let mut w = live();
     w.apply(exchange("2"));
     let expected = [
-        ("apply", Reads::Release),
-        ("create", Reads::Release),
-        ("flip", Reads::Readiness),
-        ("open the switch", Reads::Readiness),
+        ("apply", Reads::RELEASE),
+        ("create", Reads::RELEASE),
+        ("open the switch", of_children(Children::Readiness)),
+        ("flip", of_children(Children::Readiness)),
     ];
-    assert_eq!(rested_on(&mut w, "Baking"), expected.into());
+    assert_eq!(rested_on(&mut w, "Baking"), expected);
 }
 
 #[test]
@@ -54,8 +76,9 @@ fn an_abort_waits_for_no_read() {
     let mut w = second("Baking");
     w.annotate("abort", "1");
     let rested = rested_on(&mut w, "RolledBack");
-    assert!(rested.contains(&("go back", Reads::Nothing)), "{rested:?}");
-    assert!(rested.contains(&("flip", Reads::Readiness)), "{rested:?}");
+    assert!(rested.contains(&("go back", Reads::NOTHING)), "{rested:?}");
+    let flip = ("flip", of_children(Children::Readiness));
+    assert!(rested.contains(&flip), "{rested:?}");
 }
 
 #[test]
@@ -64,7 +87,7 @@ fn going_back_on_its_own_judgement_rests_on_everything() {
     w.cluster.restart("user:2");
     let rested = rested_on(&mut w, "RolledBack");
     assert!(
-        rested.contains(&("go back", Reads::Everything)),
+        rested.contains(&("go back", of_children(Children::Everything))),
         "{rested:?}"
     );
 }
@@ -75,7 +98,7 @@ fn what_is_deleted_rests_on_everything() {
     w.apply(exchange("3"));
     let rested = rested_on(&mut w, "Verifying");
     assert!(
-        rested.contains(&("delete", Reads::Everything)),
+        rested.contains(&("delete", Reads::EVERYTHING)),
         "{rested:?}"
     );
 }

@@ -11,6 +11,7 @@ stories!(
     revert_to_the_warm_version,
     scale_change,
     scale_down,
+    scale_of_a_single_pod,
     version_rename_only,
     smoke_change_only,
     services_added,
@@ -102,6 +103,20 @@ fn scale_down() -> Story {
         .then("live is smaller", |w| {
             assert_eq!(w.raw("Deployment", "shop-user-blue")["spec"]["replicas"], 1);
             assert_eq!(w.status().history.len(), 1);
+        })
+}
+
+fn scale_of_a_single_pod() -> Story {
+    const NAME: &str = "shop-notification-blue";
+    Story::given("scale of a single pod", live())
+        .when(|w| {
+            let budget = w.raw("PodDisruptionBudget", NAME);
+            assert!(budget.is_null(), "it would allow every eviction");
+            w.apply(spec("1", |s| s["services"][2]["replicas"] = 2.into()));
+        })
+        .then("two are evicted one at a time", |w| {
+            let budget = w.raw("PodDisruptionBudget", NAME);
+            assert_eq!(budget["spec"]["maxUnavailable"], 1);
         })
 }
 
