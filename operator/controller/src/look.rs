@@ -68,24 +68,26 @@ impl<'a> Look<'a> {
     pub async fn see(&mut self) -> Result<Option<Observation>, CallError> {
         let memory = &self.scope.ctx.memory;
         let reads = std::mem::replace(&mut self.wanted, Reads::NOTHING);
-        if reads.children > Children::Nothing {
-            self.read_children(reads.children).await?;
-            // Counted from the answers: a slow API server would never do otherwise.
-            memory.looked(&self.uid, reads.children, Instant::now());
-        }
+        self.read_children(reads.children).await?;
         // The release comes last. Read earlier, it might not know yet that it is being deleted, while its
         // children already are: they would be made again.
         let known = memory.known(self.shown).filter(|_| !reads.release);
+        let is_known = known.is_some();
         let release = match known {
-            Some(release) => release,
-            None => {
-                let Some(release) = self.read_release().await?.map(slim::release) else {
-                    return Ok(None);
-                };
-                memory.learn(&self.uid, release.clone(), Instant::now());
-                release
-            }
+            Some(release) => Some(release),
+            None => self.read_release().await?.map(slim::release),
         };
+        let Some(release) = release else {
+            return Ok(None);
+        };
+        // Counted from the answers: a slow API server would never do otherwise.
+        let now = Instant::now();
+        if !is_known {
+            memory.learn(&self.uid, release.clone(), now);
+        }
+        if reads.children > Children::Nothing {
+            memory.looked(&self.uid, reads.children, now);
+        }
         let mut seen = self.observation(release);
         memory.tidy(&seen, Timestamp::now());
         memory.recall(&mut seen);
