@@ -12,7 +12,7 @@ use crate::news::News;
 use crate::observation::Observation;
 use crate::phase;
 use crate::question::Question;
-use crate::reads::{Reads, reads};
+use crate::reads::{self, Reads};
 use crate::reason::Reason;
 use crate::revision::Plan;
 use crate::world::{World, half_of};
@@ -165,6 +165,7 @@ impl<'a> Turn<'a> {
         let old = self.world.release().status.clone().unwrap_or_default();
         let is_news = old != self.next;
         let informs_at = self.informs_at();
+        let is_asking = matches!(mv, Move::Ask(..));
         let step = match mv {
             _ if intent(&old) != intent(&self.next) => Step::Status(Box::new(self.next)),
             Move::Requests(requests) if !(is_refused && is_news) => Step::Requests(requests),
@@ -179,8 +180,15 @@ impl<'a> Turn<'a> {
         } else {
             Vec::new()
         };
-        let serves = self.world.live_services().next().is_some();
-        let reads = reads(&old, &step, serves, self.asked.is_order());
+        let reads = match &step {
+            Step::Requests(requests) => reads::of_requests(requests),
+            Step::Status(next) if intent(&old) != intent(next) => {
+                let serves = self.world.live_services().next().is_some();
+                reads::of_intent(&old, next, serves, self.asked.is_order())
+            }
+            Step::Ask(_) | Step::Wait(_) if is_asking => reads::beside(old.phase),
+            Step::Status(_) | Step::Ask(_) | Step::Wait(_) => Reads::NOTHING,
+        };
         Decision {
             step,
             notices,
@@ -238,7 +246,7 @@ impl<'a> Turn<'a> {
 }
 
 /// The part of a status that says what we are about to do.
-pub(crate) fn intent(status: &ExchangeReleaseStatus) -> ExchangeReleaseStatus {
+fn intent(status: &ExchangeReleaseStatus) -> ExchangeReleaseStatus {
     let mut intent = status.clone();
     intent.observed_generation = None;
     intent.conditions.clear();

@@ -2,8 +2,7 @@
 
 use changeover_crds::{ExchangeReleaseStatus, Phase};
 
-use crate::decision::{Request, Step};
-use crate::machine::intent;
+use crate::decision::Request;
 
 /// What a decision rests on. What moves clients, takes something away or says that this is done rests on reads
 /// that were made for it. Anything else may rest on what watches showed; preconditions refuse what is too late.
@@ -31,10 +30,7 @@ pub enum Children {
 
 impl Reads {
     /// Nothing but what is known.
-    pub const NOTHING: Self = Self {
-        release: false,
-        children: Children::Nothing,
-    };
+    pub const NOTHING: Self = Self::of(Children::Nothing);
     /// The release alone.
     pub const RELEASE: Self = Self {
         release: true,
@@ -45,6 +41,15 @@ impl Reads {
         release: true,
         children: Children::Everything,
     };
+
+    /// These, and not the release.
+    #[must_use]
+    pub const fn of(children: Children) -> Self {
+        Self {
+            release: false,
+            children,
+        }
+    }
 
     fn and(self, other: Self) -> Self {
         Self {
@@ -68,38 +73,26 @@ impl Children {
     }
 }
 
-/// What a step rests on. A candidate may be begun and probed on what watches showed: no client sees it, and its
-/// journal is not open. What a person ordered needs no look either: going back waits for nothing.
-pub(crate) fn reads(
-    old: &ExchangeReleaseStatus,
-    step: &Step,
-    serves: bool,
-    is_ordered: bool,
-) -> Reads {
-    match step {
-        Step::Requests(requests) => {
-            let each = requests.iter().map(Request::reads);
-            each.fold(Reads::NOTHING, Reads::and)
-        }
-        Step::Status(next) if intent(old) != intent(next) => Reads {
-            release: false,
-            children: behind(old, next, serves, is_ordered),
-        },
-        Step::Status(_) | Step::Ask(_) | Step::Wait(_) => Reads::NOTHING,
-    }
+/// What a batch rests on.
+pub(crate) fn of_requests(requests: &[Request]) -> Reads {
+    requests
+        .iter()
+        .map(Request::reads)
+        .fold(Reads::NOTHING, Reads::and)
 }
 
-/// What a status with new intent rests on.
-fn behind(
+/// What a status with new intent rests on. A candidate may be begun and probed on what watches showed: no client
+/// sees it, and its journal is not open. What a person ordered needs no look either: going back waits for nothing.
+pub(crate) fn of_intent(
     old: &ExchangeReleaseStatus,
     next: &ExchangeReleaseStatus,
     serves: bool,
     is_ordered: bool,
-) -> Children {
+) -> Reads {
     let (before, after) = (old.phase, next.phase);
     // What is live, and which colour is idle, only the Services say. That there is none is enough to begin with.
     let is_unclear = before.is_none() || after == Some(Phase::Preparing) && next.live.is_none();
-    match after {
+    Reads::of(match after {
         _ if is_unclear && serves => Children::Everything,
         _ if is_unclear => Children::Services,
         Some(Phase::Preparing | Phase::Verifying) => Children::Nothing,
@@ -107,5 +100,13 @@ fn behind(
         // A failure that is none: what is missing was not seen yet.
         Some(Phase::RollingBack | Phase::Rejected) if before != after => Children::Everything,
         _ => Children::Readiness,
+    })
+}
+
+/// What is read while pods answer: the flips that follow wait for nothing then.
+pub(crate) fn beside(phase: Option<Phase>) -> Reads {
+    match phase {
+        Some(Phase::Switching | Phase::RollingBack) => Reads::of(Children::Readiness),
+        _ => Reads::NOTHING,
     }
 }

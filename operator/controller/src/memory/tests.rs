@@ -213,27 +213,32 @@ fn what_was_read_is_gone_on_from_for_a_moment() {
     let memory = Memory::default();
     let start = Instant::now();
     let covers = |reads, after| memory.covers(UID, reads, start + after);
-    let of = |children| Reads {
-        release: false,
-        children,
-    };
     let (soon, later) = (FRESH / 2, FRESH);
     memory.must_look(UID, start);
     assert!(covers(Reads::NOTHING, Duration::ZERO));
     assert!(!covers(Reads::RELEASE, Duration::ZERO), "nothing was read");
     memory.learn(UID, seen(&[], 1).release, start);
     assert!(covers(Reads::RELEASE, soon));
-    assert!(!covers(of(Children::Services), soon), "no child was read");
+    assert!(
+        !covers(Reads::of(Children::Services), soon),
+        "no child was read"
+    );
     memory.looked(UID, Children::Readiness, start);
-    assert!(covers(of(Children::Readiness), soon));
-    assert!(!covers(of(Children::Services), soon), "others were read");
-    assert!(!covers(of(Children::Everything), soon));
+    assert!(covers(Reads::of(Children::Readiness), soon));
+    assert!(
+        !covers(Reads::of(Children::Services), soon),
+        "others were read"
+    );
+    assert!(!covers(Reads::of(Children::Everything), soon));
     memory.looked(UID, Children::Everything, start);
     assert!(covers(Reads::EVERYTHING, soon));
     assert!(!covers(Reads::RELEASE, later), "too long ago");
     memory.learn(UID, seen(&[], 1).release, start + FRESH);
     assert!(covers(Reads::RELEASE, later), "written since");
-    assert!(!covers(of(Children::Services), later), "too long ago");
+    assert!(
+        !covers(Reads::of(Children::Services), later),
+        "too long ago"
+    );
 }
 
 #[test]

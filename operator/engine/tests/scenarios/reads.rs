@@ -36,26 +36,18 @@ fn rested_on(w: &mut World, phase: &str) -> Vec<(&'static str, Reads)> {
     seen
 }
 
-/// Of a write that is refused where the release has changed and it matters.
-fn of_children(children: Children) -> Reads {
-    Reads {
-        release: false,
-        children,
-    }
-}
-
 #[test]
 fn what_begins_rests_on_whether_there_are_clients() {
     let first = |w: &World| (w.decision().reads, w.decision().step.clone());
     let w = World::new(exchange("1"));
     let (reads, step) = first(&w);
     assert!(matches!(step, Step::Status(_)), "{step:?}");
-    assert_eq!(reads, of_children(Children::Services));
+    assert_eq!(reads, Reads::of(Children::Services));
     let mut w = live();
     w.edit("ExchangeRelease", "shop", |r| {
         r["status"] = serde_json::Value::Null
     });
-    assert_eq!(first(&w).0, of_children(Children::Everything));
+    assert_eq!(first(&w).0, Reads::of(Children::Everything));
 }
 
 #[test]
@@ -65,8 +57,8 @@ fn what_moves_clients_rests_on_what_is_ready() {
     let expected = [
         ("apply", Reads::RELEASE),
         ("create", Reads::RELEASE),
-        ("open the switch", of_children(Children::Readiness)),
-        ("flip", of_children(Children::Readiness)),
+        ("open the switch", Reads::of(Children::Readiness)),
+        ("flip", Reads::of(Children::Readiness)),
     ];
     assert_eq!(rested_on(&mut w, "Baking"), expected);
 }
@@ -77,8 +69,22 @@ fn an_abort_waits_for_no_read() {
     w.annotate("abort", "1");
     let rested = rested_on(&mut w, "RolledBack");
     assert!(rested.contains(&("go back", Reads::NOTHING)), "{rested:?}");
-    let flip = ("flip", of_children(Children::Readiness));
+    let flip = ("flip", Reads::of(Children::Readiness));
     assert!(rested.contains(&flip), "{rested:?}");
+}
+
+#[test]
+fn what_the_flips_rest_on_is_read_while_pods_answer() {
+    let mut w = second("Baking");
+    // The old colour has begun to drain.
+    while w.shell.pending.is_empty() {
+        w.step();
+    }
+    w.annotate("abort", "1");
+    w.until("RollingBack");
+    let decision = w.decision();
+    assert!(matches!(decision.step, Step::Ask(_)), "{decision:?}");
+    assert_eq!(decision.reads, Reads::of(Children::Readiness));
 }
 
 #[test]
@@ -87,7 +93,7 @@ fn going_back_on_its_own_judgement_rests_on_everything() {
     w.cluster.restart("user:2");
     let rested = rested_on(&mut w, "RolledBack");
     assert!(
-        rested.contains(&("go back", of_children(Children::Everything))),
+        rested.contains(&("go back", Reads::of(Children::Everything))),
         "{rested:?}"
     );
 }
