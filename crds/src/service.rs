@@ -26,7 +26,7 @@ pub struct ServiceSpec {
     #[schemars(length(min = 1, max = 500))]
     #[x_kube(validation = ("self.matches('^[^[:space:]]+$')", "an image has no spaces: registry/name:tag or registry/name@sha256:digest"))]
     pub image: String,
-    /// Pods per colour.
+    /// Pods per colour. Of two or more, a PodDisruptionBudget lets one at a time be evicted.
     #[serde(default = "default_replicas")]
     #[schemars(range(min = 1, max = 1000))]
     pub replicas: i32,

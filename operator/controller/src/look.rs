@@ -72,22 +72,21 @@ impl<'a> Look<'a> {
         // The release comes last. Read earlier, it might not know yet that it is being deleted, while its
         // children already are: they would be made again.
         let known = memory.known(self.shown).filter(|_| !reads.release);
-        let is_known = known.is_some();
-        let release = match known {
-            Some(release) => Some(release),
+        let read = match known {
+            Some(_) => None,
             None => self.read_release().await?.map(slim::release),
-        };
-        let Some(release) = release else {
-            return Ok(None);
         };
         // Counted from the answers: a slow API server would never do otherwise.
         let now = Instant::now();
-        if !is_known {
-            memory.learn(&self.uid, release.clone(), now);
-        }
-        if reads.children > Children::Nothing {
+        if reads.children != Children::Nothing {
             memory.looked(&self.uid, reads.children, now);
         }
+        if let Some(release) = &read {
+            memory.learn(&self.uid, release.clone(), now);
+        }
+        let Some(release) = known.or(read) else {
+            return Ok(None);
+        };
         let mut seen = self.observation(release);
         memory.tidy(&seen, Timestamp::now());
         memory.recall(&mut seen);

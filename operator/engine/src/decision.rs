@@ -167,17 +167,16 @@ impl Request {
         }
     }
 
-    /// What it rests on: more than the release if it moves clients or takes something away.
+    /// What it rests on: on children too if it moves clients or takes something away.
     #[must_use]
     pub(crate) fn reads(&self) -> Reads {
-        let release = !matches!(self, Self::Flip { .. });
-        let children = match self {
-            Self::Delete(_) => Children::Everything,
-            Self::Flip { .. } => Children::Readiness,
-            Self::Create(_) if self.flips().is_some() => Children::Readiness,
-            Self::Create(_) | Self::Apply { .. } | Self::Stamp { .. } => Children::Nothing,
-        };
-        Reads { release, children }
+        let readiness = Reads::of(Children::Readiness);
+        match self {
+            Self::Delete(_) => Reads::EVERYTHING,
+            Self::Flip { .. } => readiness,
+            Self::Create(_) if self.flips().is_some() => Reads::RELEASE.and(readiness),
+            Self::Create(_) | Self::Apply { .. } | Self::Stamp { .. } => Reads::RELEASE,
+        }
     }
 
     /// The service whose live Service this points to a colour, and the epoch.

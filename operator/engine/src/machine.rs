@@ -164,10 +164,11 @@ impl<'a> Turn<'a> {
         self.derive();
         let old = self.world.release().status.clone().unwrap_or_default();
         let is_news = old != self.next;
+        let is_intent = intent(&old) != intent(&self.next);
         let informs_at = self.informs_at();
         let is_asking = matches!(mv, Move::Ask(..));
         let step = match mv {
-            _ if intent(&old) != intent(&self.next) => Step::Status(Box::new(self.next)),
+            _ if is_intent => Step::Status(Box::new(self.next)),
             Move::Requests(requests) if !(is_refused && is_news) => Step::Requests(requests),
             Move::Ask(questions, _) if !questions.is_empty() => Step::Ask(questions),
             mv if !is_news || informs_at > self.now => {
@@ -182,7 +183,7 @@ impl<'a> Turn<'a> {
         };
         let reads = match &step {
             Step::Requests(requests) => reads::of_requests(requests),
-            Step::Status(next) if intent(&old) != intent(next) => {
+            Step::Status(next) if is_intent => {
                 let serves = self.world.live_services().next().is_some();
                 reads::of_intent(&old, next, serves, self.asked.is_order())
             }

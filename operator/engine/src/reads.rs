@@ -16,7 +16,7 @@ pub struct Reads {
 }
 
 /// How much of the children of a release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Children {
     /// None.
     Nothing,
@@ -51,10 +51,11 @@ impl Reads {
         }
     }
 
-    fn and(self, other: Self) -> Self {
+    /// What covers both.
+    pub(crate) fn and(self, other: Self) -> Self {
         Self {
             release: self.release || other.release,
-            children: self.children.max(other.children),
+            children: self.children.and(other.children),
         }
     }
 
@@ -66,10 +67,18 @@ impl Reads {
 }
 
 impl Children {
+    fn and(self, other: Self) -> Self {
+        match (self.cover(other), other.cover(self)) {
+            (true, _) => self,
+            (false, true) => other,
+            (false, false) => Self::Everything,
+        }
+    }
+
     /// Whether what rests on `other` may rest on these.
     #[must_use]
     pub fn cover(self, other: Self) -> bool {
-        self >= other && (self, other) != (Self::Readiness, Self::Services)
+        self == other || self == Self::Everything || other == Self::Nothing
     }
 }
 
