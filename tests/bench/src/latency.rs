@@ -43,11 +43,10 @@ pub async fn measure() -> Result<()> {
     stage.release(&spec(0)?).await?;
     stage.settled("1.0.0").await?;
     let mut measured = Measured::default();
-    let trace = Trace::start(&stage);
     // The first one warms caches and connections, and is not counted.
-    there_and_back(&stage, &trace, 0, &mut Measured::default()).await?;
+    there_and_back(&stage, 0, &mut Measured::default()).await?;
     for number in 1..=2 * RELEASES {
-        there_and_back(&stage, &trace, number, &mut measured).await?;
+        there_and_back(&stage, number, &mut measured).await?;
         say(format!("  release {number} of {}", 2 * RELEASES));
     }
     figures::spans(
@@ -83,16 +82,14 @@ pub async fn measure() -> Result<()> {
     Ok(())
 }
 
-async fn there_and_back(
-    stage: &Stage<'_>,
-    trace: &Trace,
-    number: u32,
-    into: &mut Measured,
-) -> Result<()> {
+async fn there_and_back(stage: &Stage<'_>, number: u32, into: &mut Measured) -> Result<()> {
     let (old, new) = (Colour::Blue, Colour::Green);
+    let trace = Trace::start(stage).await?;
     stage.apply(&spec(number + 1)?)?;
-    let switched = |release: &ExchangeRelease| phase(release) == Some(Phase::Baking);
-    stage.until("the switch", LIMIT, switched).await?;
+    trace
+        .reached(Phase::Baking, LIMIT)
+        .await
+        .with_context(|| stage.diagnosis())?;
     let (first, last) = trace.flips(new)?;
     into.verdict_to_flip.add(span(trace.verdict()?, last));
     into.ready_to_flip.add(span(trace.all_ready(new)?, last));
@@ -110,8 +107,10 @@ async fn there_and_back(
     releases
         .patch(RELEASE, &params, &Patch::Merge(&abort))
         .await?;
-    let is_back = |release: &ExchangeRelease| phase(release) == Some(Phase::RolledBack);
-    stage.until("the way back", LIMIT, is_back).await?;
+    trace
+        .reached(Phase::RolledBack, LIMIT)
+        .await
+        .with_context(|| stage.diagnosis())?;
     let back = trace.all_show(old)?;
     if is_at_once {
         into.back_at_once.add(span(asked, back));
@@ -127,10 +126,6 @@ async fn there_and_back(
         Ok((left > 0).then(|| format!("{left} pods of {new} are left")))
     })
     .await
-}
-
-fn phase(release: &ExchangeRelease) -> Option<Phase> {
-    release.status.as_ref()?.phase
 }
 
 /// The same version in another revision each time; with smoke probes only.

@@ -4,6 +4,7 @@ mod crowd;
 mod figures;
 mod floor;
 mod latency;
+mod shown;
 mod trace;
 
 use std::process::ExitCode;

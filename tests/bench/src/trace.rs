@@ -1,24 +1,29 @@
 //! When things happened, as watches of the API server tell it: the same clock for all, and the delay of a
 //! watch (about a millisecond) on both ends of a span.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use changeover_crds::{Colour, ExchangeRelease, names};
-use changeover_e2e::{SERVICES, Stage};
+use anyhow::{Context, Result, bail};
+use changeover_crds::{Colour, ExchangeRelease, Phase};
+use changeover_e2e::{SERVICES, Stage, while_waiting};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Resource, ResourceExt};
-use serde_json::Value;
+use kube::Resource;
+use kube::api::WatchParams;
+use kube::core::{NamespaceResourceScope, Request, WatchEvent};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch::{self, Sender};
 use tokio::task::AbortHandle;
 
+use crate::shown::{self, Shown};
+
 /// What can be waited for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Mark {
+    /// The release is in this phase.
+    Phase(Phase),
     /// A pod of this colour, by its name, is ready.
     Ready(Colour, String),
     /// The probes' verdict on a revision stands in status.
@@ -31,57 +36,84 @@ pub enum Mark {
     Shows(String, Colour),
 }
 
-#[derive(Default)]
-struct Seen {
-    /// How each thing was last.
-    now: BTreeSet<Mark>,
-    /// When each became so.
-    since: BTreeMap<Mark, Instant>,
-}
+/// What is so, and since when.
+type Seen = HashMap<Mark, Instant>;
 
-/// Watches one release. It ends when it is dropped.
+/// Watches one release, no longer than a watch lasts (290 s). It ends when it is dropped.
 pub struct Trace {
-    seen: Arc<Mutex<Seen>>,
+    seen: Sender<Seen>,
     watches: Vec<AbortHandle>,
 }
 
 impl Trace {
     /// Begins to watch.
-    pub fn start(stage: &Stage<'_>) -> Self {
+    ///
+    /// # Errors
+    /// If the API server does not let it.
+    pub async fn start(stage: &Stage<'_>) -> Result<Self> {
         let mut trace = Self {
-            seen: Arc::default(),
+            seen: watch::channel(Seen::new()).0,
             watches: Vec::new(),
         };
-        trace.watch::<ExchangeRelease>(stage, release_marks);
-        trace.watch::<Pod>(stage, pod_marks);
-        trace.watch::<Service>(stage, service_marks);
-        trace.watch::<EndpointSlice>(stage, slice_marks);
         trace
+            .watch::<ExchangeRelease, shown::Release>(stage)
+            .await?;
+        trace.watch::<Pod, shown::Pod>(stage).await?;
+        trace.watch::<Service, shown::Service>(stage).await?;
+        trace.watch::<EndpointSlice, shown::Slice>(stage).await?;
+        Ok(trace)
     }
 
-    fn watch<K>(&mut self, stage: &Stage<'_>, marks: fn(&K) -> Vec<Mark>)
+    async fn watch<K, S>(&mut self, stage: &Stage<'_>) -> Result<()>
     where
-        K: Resource<Scope = kube::core::NamespaceResourceScope>
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
             + std::fmt::Debug
-            + serde::de::DeserializeOwned
-            + Send
-            + 'static,
-        K::DynamicType: Default,
+            + DeserializeOwned,
+        S: Shown + Clone + DeserializeOwned + Send + 'static,
     {
+        let api = stage.api::<K>();
+        // With no version to begin at, what is there comes first.
+        let request = Request::new(api.resource_url()).watch(&WatchParams::default(), "")?;
+        let client = api.into_client();
+        let mut changes = client.request_events::<S>(request).await?.boxed();
         let seen = self.seen.clone();
-        let changes = watcher(stage.api::<K>(), watcher::Config::default());
         let watch = tokio::spawn(async move {
-            let mut changes = changes.default_backoff().applied_objects().boxed();
             let mut last: BTreeMap<String, Vec<Mark>> = BTreeMap::new();
             while let Some(change) = changes.next().await {
-                let Ok(object) = change else { continue };
-                let is = marks(&object);
-                let was = last.insert(object.name_any(), is.clone());
-                locked(&seen).changed(&was.unwrap_or_default(), is);
+                let (name, is) = match change {
+                    Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
+                        (object.name().to_owned(), object.marks())
+                    }
+                    Ok(WatchEvent::Deleted(object)) => (object.name().to_owned(), Vec::new()),
+                    _ => continue,
+                };
+                let was = last.insert(name, is.clone()).unwrap_or_default();
+                let now = Instant::now();
+                seen.send_modify(|seen| changed(seen, &was, is, now));
             }
         });
         self.watches.push(watch.abort_handle());
+        Ok(())
+    }
+
+    /// Waits until the release is in a phase.
+    ///
+    /// # Errors
+    /// If it is not within `limit`.
+    pub async fn reached(&self, phase: Phase, limit: Duration) -> Result<()> {
+        let mut seen = self.seen.subscribe();
+        let is_there = |seen: &Seen| seen.contains_key(&Mark::Phase(phase));
+        let what = format!("waiting for {phase:?}");
+        let reached = while_waiting(
+            &what,
+            String::new,
+            tokio::time::timeout(limit, seen.wait_for(is_there)),
+        );
+        match reached.await {
+            Ok(Ok(_)) => Ok(()),
+            _ => bail!("the release was not {phase:?} within {limit:?}"),
+        }
     }
 
     /// When the last of the pods of a colour became ready.
@@ -113,8 +145,8 @@ impl Trace {
     /// # Errors
     /// If not all do.
     pub fn flips(&self, colour: Colour) -> Result<(Instant, Instant)> {
-        let seen = locked(&self.seen);
-        let at = SERVICES.map(|s| seen.since.get(&Mark::Points(s.to_owned(), colour)));
+        let seen = self.seen.borrow();
+        let at = SERVICES.map(|s| seen.get(&Mark::Points(s.to_owned(), colour)));
         let at: Option<Vec<_>> = at.into_iter().collect();
         let at = at.context("not all Services select it")?;
         let first = at.iter().min().context("no Service")?;
@@ -131,9 +163,9 @@ impl Trace {
     }
 
     fn last(&self, is_meant: impl Fn(&Mark) -> bool) -> Result<Instant> {
-        let seen = locked(&self.seen);
-        let meant = seen.now.iter().filter(|mark| is_meant(mark));
-        let at = meant.filter_map(|mark| seen.since.get(mark)).max();
+        let seen = self.seen.borrow();
+        let meant = seen.iter().filter(|(mark, _)| is_meant(mark));
+        let at = meant.map(|(_, at)| at).max();
         at.copied().context("nothing of it was seen")
     }
 }
@@ -146,83 +178,13 @@ impl Drop for Trace {
     }
 }
 
-impl Seen {
-    fn changed(&mut self, was: &[Mark], is: Vec<Mark>) {
-        let now = Instant::now();
-        for mark in was.iter().filter(|mark| !is.contains(mark)) {
-            self.now.remove(mark);
-            self.since.remove(mark);
-        }
-        for mark in is {
-            if self.now.insert(mark.clone()) {
-                self.since.insert(mark, now);
-            }
-        }
+fn changed(seen: &mut Seen, was: &[Mark], is: Vec<Mark>, now: Instant) {
+    for mark in was.iter().filter(|mark| !is.contains(mark)) {
+        seen.remove(mark);
     }
-}
-
-fn locked(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn release_marks(release: &ExchangeRelease) -> Vec<Mark> {
-    let verdict = release.status.as_ref().and_then(|s| s.verdict.as_ref());
-    let verdict = verdict.map(|verdict| Mark::Verdict(verdict.revision.clone()));
-    let abort = release.annotations().get(names::ABORT);
-    let abort = abort.map(|token| Mark::Abort(token.clone()));
-    verdict.into_iter().chain(abort).collect()
-}
-
-fn pod_marks(pod: &Pod) -> Vec<Mark> {
-    let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
-    let mut conditions = conditions.into_iter().flatten();
-    let is_ready = conditions.any(|c| c.type_ == "Ready" && c.status == "True")
-        && pod.metadata.deletion_timestamp.is_none();
-    let colour = pod
-        .labels()
-        .get(names::COLOUR)
-        .and_then(|label| colour_of(label));
-    let mark = colour.map(|colour| Mark::Ready(colour, pod.name_any()));
-    mark.filter(|_| is_ready).into_iter().collect()
-}
-
-fn service_marks(service: &Service) -> Vec<Mark> {
-    let Some(name) = live(service.labels()) else {
-        return Vec::new();
-    };
-    let selector = service.spec.as_ref().and_then(|s| s.selector.as_ref());
-    let colour = selector.and_then(|s| s.get(names::COLOUR));
-    let mark = colour.and_then(|label| colour_of(label));
-    mark.map(|c| Mark::Points(name, c)).into_iter().collect()
-}
-
-fn slice_marks(slice: &EndpointSlice) -> Vec<Mark> {
-    let Some(service) = live(slice.labels()) else {
-        return Vec::new();
-    };
-    let targets = slice
-        .endpoints
-        .iter()
-        .flatten()
-        .filter_map(|e| e.target_ref.as_ref());
-    let pods: Vec<&str> = targets.filter_map(|t| t.name.as_deref()).collect();
-    let all_of = |colour: &Colour| {
-        let part = format!("-{service}-{colour}-");
-        !pods.is_empty() && pods.iter().all(|pod| pod.contains(&part))
-    };
-    let colour = Colour::ALL.into_iter().find(all_of);
-    let mark = colour.map(|c| Mark::Shows(slice.name_any(), c));
-    mark.into_iter().collect()
-}
-
-/// The service of a live Service, or of its EndpointSlice: both carry its labels.
-fn live(labels: &BTreeMap<String, String>) -> Option<String> {
-    let role = labels.get(names::ROLE)?;
-    (role == names::ROLE_LIVE).then(|| labels.get(names::SERVICE).cloned())?
-}
-
-fn colour_of(label: &str) -> Option<Colour> {
-    serde_json::from_value(Value::String(label.to_owned())).ok()
+    for mark in is {
+        seen.entry(mark).or_insert(now);
+    }
 }
 
 /// Between two moments.
