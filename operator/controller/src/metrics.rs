@@ -79,7 +79,7 @@ impl Metrics {
         };
         registry.register(
             "api_requests",
-            "Requests to the API server",
+            "Requests to the API server for a release, without its Events, the lease and watches",
             metrics.requests.clone(),
         );
         registry.register(

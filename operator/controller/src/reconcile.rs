@@ -150,7 +150,6 @@ async fn write_status(
     match act::write_status(look.scope, old, status).await {
         Ok(release) => {
             ctx.memory.note(&look.uid, |notes| {
-                notes.phase = status.phase;
                 notes.written = release.resource_version().map(|v| (Timestamp::now(), v));
             });
             look.wrote(release);

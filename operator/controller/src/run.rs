@@ -50,6 +50,9 @@ pub enum RunError {
     /// Signals cannot be awaited.
     #[error("signals: {0}")]
     Signal(#[source] std::io::Error),
+    /// A bug of ours: who leads without working would keep every other replica from it.
+    #[error("the work on releases ended: please report this with the log lines before it")]
+    Work,
     /// Another replica may lead now.
     #[error("leads no longer: {0}")]
     Lost(#[from] Lost),
@@ -113,6 +116,13 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
             work.abort();
             ctx.memory.hush(None);
             return Err(lost.into());
+        }
+        ended = &mut work => {
+            tracing::error!(?ended, "the work on releases ended");
+            lead.send_replace(false);
+            ctx.memory.hush(None);
+            election.release().await;
+            return Err(RunError::Work);
         }
         _ = terminate.recv() => {}
     }

@@ -35,7 +35,7 @@ impl Turn<'_> {
     pub(crate) fn take_commands(&mut self) {
         let annotations = self.world.release().annotations();
         let said = |name: &str| annotations.get(name).filter(|v| !v.is_empty()).cloned();
-        let now = Handled {
+        let mut now = Handled {
             promote: said(names::PROMOTE),
             abort: said(names::ABORT),
             rollback: said(names::ROLLBACK),
@@ -45,6 +45,11 @@ impl Turn<'_> {
         let before = self.next.phase.map(|_| self.next.handled.clone());
         let before = before.unwrap_or_else(|| now.clone());
         let is_new = |now: &Option<String>, before: &Option<String>| now.is_some() && now != before;
+        let pause = annotations.get(names::PAUSE).is_some_and(|v| v == "true");
+        if pause {
+            // It waits for the end of the pause.
+            now.retry.clone_from(&before.retry);
+        }
         let promoted = now
             .promote
             .as_ref()
@@ -54,7 +59,7 @@ impl Turn<'_> {
             rollback: is_new(&now.rollback, &before.rollback),
             promote: promoted.map(|value| value.split('@').next().unwrap_or(value).to_owned()),
             retry: is_new(&now.retry, &before.retry),
-            pause: annotations.get(names::PAUSE).is_some_and(|v| v == "true"),
+            pause,
         };
         self.next.handled = now;
     }
@@ -76,14 +81,20 @@ impl Turn<'_> {
 
 /// Does what people ask for, as far as it moves the release; `None` if the phase has its turn.
 pub(crate) fn obey(turn: &mut Turn<'_>) -> Option<Move> {
-    if turn.asked.abort {
-        return abort(turn);
+    // One that finds nothing to do does not stand in the way of the next.
+    if turn.asked.abort
+        && let Some(mv) = abort(turn)
+    {
+        return Some(mv);
     }
-    if turn.asked.rollback {
-        return rollback(turn);
+    if turn.asked.rollback
+        && let Some(mv) = rollback(turn)
+    {
+        return Some(mv);
     }
     pause(turn);
     promote(turn);
+    retry(turn);
     None
 }
 
@@ -94,7 +105,10 @@ fn abort(turn: &mut Turn<'_>) -> Option<Move> {
             Some(turn.reject(Reason::Aborted, WHY))
         }
         Some(Phase::Switching | Phase::Baking) => Some(phase::go_back(turn, Reason::Aborted, WHY)),
-        _ => nothing(turn, "abort: no release goes on"),
+        _ => {
+            turn.asked.abort = false;
+            nothing(turn, "abort: no release goes on")
+        }
     }
 }
 
@@ -105,14 +119,16 @@ fn rollback(turn: &mut Turn<'_>) -> Option<Move> {
         Some(Phase::Switching | Phase::Baking | Phase::Warm) if has_old => {
             Some(phase::go_back(turn, Reason::RollbackRequested, WHY))
         }
-        _ => nothing(turn, "rollback: no old colour is kept"),
+        _ => {
+            turn.asked.rollback = false;
+            nothing(turn, "rollback: no old colour is kept")
+        }
     }
 }
 
 /// There is nothing to obey: the token is recorded, and the phase has its turn.
 fn nothing(turn: &mut Turn<'_>, what: &str) -> Option<Move> {
     turn.tell(News::NothingToDo, what.to_owned());
-    (turn.asked.abort, turn.asked.rollback) = (false, false);
     None
 }
 
@@ -171,4 +187,17 @@ fn promote(turn: &mut Turn<'_>) {
         at: MicroTime(turn.now),
     });
     turn.tell(News::Approved, note);
+}
+
+/// A retry is of the rejected revision that the spec names; of anything else it is none.
+fn retry(turn: &mut Turn<'_>) {
+    let rejected = turn.next.rejected.as_ref();
+    let is_refused = rejected.is_some_and(|r| r.revision == turn.wanted);
+    if turn.asked.retry && !is_refused {
+        turn.asked.retry = false;
+        turn.tell(
+            News::NothingToDo,
+            format!("retry: {} was not rejected", turn.spec.version),
+        );
+    }
 }

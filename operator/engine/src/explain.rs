@@ -1,6 +1,7 @@
 //! Why a colour is not ready, in words that name the pod and the cause.
 
 use changeover_crds::{ColourStatus, ResourceExt};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
@@ -10,14 +11,30 @@ use crate::observation::Failure;
 use crate::reason::Reason;
 use crate::world::World;
 
+/// How long a refused repair of what clients use is tried again and again, before all else.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(2);
+/// How long it then is put off each time.
+const AGAIN: SignedDuration = SignedDuration::from_secs(10);
 /// Longest quote of another component's words.
 const QUOTE: usize = 300;
+
+/// A repair that is not tried for now.
+#[derive(Debug)]
+pub(crate) struct PutOff {
+    pub(crate) until: Timestamp,
+    pub(crate) refusal: (Reason, String),
+}
 
 /// One sentence per service that is not ready, at most three; nothing where all are.
 pub(crate) fn unready(world: World<'_>, role: &ColourStatus) -> String {
     let mut reasons: Vec<String> = Vec::new();
     let Some(stored) = world.stored(&role.revision) else {
-        return String::new();
+        let is_lost = world.spec().revision != role.revision;
+        let lost = format!(
+            "stored revision {} is gone and the spec names another: apply {} again",
+            role.revision, role.version
+        );
+        return if is_lost { lost } else { String::new() };
     };
     for count in world.counts(role, stored) {
         if count.ready < count.desired {
@@ -49,29 +66,50 @@ pub(crate) fn because(world: World<'_>, role: &ColourStatus) -> String {
 /// show for it. An overload or an outage passes by itself and is no refusal, nor is an address that is
 /// still asked for.
 pub(crate) fn refused(world: World<'_>, again: &[Request]) -> Option<(Reason, String)> {
-    let asks_for_address = |r: &Request| {
-        let Request::Create(child) = r else {
-            return false;
-        };
-        child.manifest.pointer("/spec/clusterIP").is_some()
+    let mut failures = world.obs.failures.iter();
+    let failure = failures.find(|f| again.iter().any(|r| is_refusal(f, r)))?;
+    Some(in_words(failure))
+}
+
+/// A repair that has been refused for a while is put off, so that all else goes on without it: until when, and why.
+pub(crate) fn put_off(world: World<'_>, repair: &Request, now: Timestamp) -> Option<PutOff> {
+    let mut failures = world.obs.failures.iter();
+    let failure = failures.find(|f| is_refusal(f, repair))?;
+    // A live Service whose address was not free yet asks for another next.
+    let asks_on = failure.code == ADDRESS_REFUSED && repair.flips().is_some();
+    let lasts = failure.last.duration_since(failure.since) >= PATIENCE && !asks_on;
+    let until = failure.last.checked_add(AGAIN).unwrap_or(Timestamp::MAX);
+    (lasts && now < until).then(|| PutOff {
+        until,
+        refusal: in_words(failure),
+    })
+}
+
+/// Not passed by waiting for a moment: neither an overload nor an outage.
+const fn is_final(code: u16) -> bool {
+    matches!(code, 400..=428 | 430..=499)
+}
+
+fn is_refusal(failure: &Failure, request: &Request) -> bool {
+    let asks_for_address = match request {
+        Request::Create(child) => child.manifest.pointer("/spec/clusterIP").is_some(),
+        _ => false,
     };
-    let is_again = |f: &&Failure| {
-        let same = |r: &Request| {
-            r.name() == f.name
-                && f.request.starts_with(r.verb())
-                && !(f.code == ADDRESS_REFUSED && asks_for_address(r))
-        };
-        matches!(f.code, 400..=428 | 430..=499) && again.iter().any(same)
-    };
-    let failure = world.obs.failures.iter().find(is_again)?;
+    is_final(failure.code)
+        && request.name() == failure.name
+        && failure.request.starts_with(request.verb())
+        && !(failure.code == ADDRESS_REFUSED && asks_for_address)
+}
+
+fn in_words(failure: &Failure) -> (Reason, String) {
     let message = format!("{}: {}", failure.request, quote(&failure.message));
-    Some(match failure.code {
+    match failure.code {
         409 => (
             Reason::NameTaken,
             format!("{message}, and it is not this release's: remove or rename it"),
         ),
         _ => (Reason::Refused, message),
-    })
+    }
 }
 
 fn cause(world: World<'_>, service: &str, role: &ColourStatus) -> String {

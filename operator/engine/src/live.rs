@@ -9,8 +9,10 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use crate::decision::{Kind, Request};
 use crate::drift::drifted;
 use crate::flip;
+use crate::machine::Turn;
 use crate::memo::Stored;
 use crate::observation::Flipped;
+use crate::reason::Reason;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, StoredService};
 use crate::upkeep::target;
@@ -68,7 +70,7 @@ pub(crate) fn repairs(
 const CONTESTED: usize = 3;
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 /// Shortest time between two repairs of a contested selector.
-pub(crate) const APART: SignedDuration = SignedDuration::from_secs(1);
+const APART: SignedDuration = SignedDuration::from_secs(1);
 
 /// The last repairs of a selector within a minute; the switch itself was none.
 fn repairs_of<'a>(world: World<'a>, service: &str, epoch: i64, now: Timestamp) -> Vec<&'a Flipped> {
@@ -86,23 +88,27 @@ fn is_too_soon(world: World<'_>, service: &str, epoch: i64, now: Timestamp) -> b
             .is_some_and(|flip| now.duration_since(flip.at) < APART)
 }
 
-/// A live Service whose selector someone else keeps changing, and the field managers it was taken from.
-pub(crate) fn contested(
-    world: World<'_>,
-    status: &ExchangeReleaseStatus,
-    now: Timestamp,
-) -> Option<(String, String)> {
-    let epoch = status.switch.as_ref().map_or(0, |s| s.epoch);
-    world.live_services().find_map(|service| {
+/// Says so when someone else keeps changing a selector, and names the field managers that it was taken from;
+/// when to look again.
+pub(crate) fn contested(turn: &mut Turn<'_>) -> Option<Timestamp> {
+    let (world, now) = (turn.world, turn.now);
+    let epoch = turn.next.switch.as_ref().map_or(0, |s| s.epoch);
+    let (service, repairs) = world.live_services().find_map(|service| {
         let name = label(service, names::SERVICE).unwrap_or_default();
         let repairs = repairs_of(world, name, epoch, now);
-        let others: BTreeSet<&str> = repairs
-            .iter()
-            .flat_map(|flip| flip.from.iter().map(String::as_str))
-            .collect();
-        let others: Vec<&str> = others.into_iter().collect();
-        (repairs.len() > CONTESTED).then(|| (service.name_any(), others.join(", ")))
-    })
+        (repairs.len() > CONTESTED).then(|| (service.name_any(), repairs))
+    })?;
+    let others = repairs.iter().flat_map(|flip| flip.from.iter());
+    let others: BTreeSet<&str> = others.map(String::as_str).collect();
+    let others: Vec<&str> = others.into_iter().collect();
+    let others = others.join(", ");
+    turn.say(
+        Some(Reason::SelectorContested),
+        format!(
+            "the selector of Service {service} is changed again and again (field managers beside ours: {others}): let nothing else write it; it is put back at most once a second"
+        ),
+    );
+    now.checked_add(APART).ok()
 }
 
 /// Whether someone pointed a Service to pods that serve while the live colour does not: putting it

@@ -5,8 +5,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use crate::commands::{self, Asked};
 use crate::conditions::{self, Why};
 use crate::decision::{Decision, Notice, Request, Step};
-use crate::explain;
+use crate::explain::{self, PutOff};
 use crate::flip::address;
+use crate::live;
 use crate::memo::Facts;
 use crate::news::News;
 use crate::observation::Observation;
@@ -75,6 +76,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) why: Why,
     /// What people ask for.
     pub(crate) asked: Asked,
+    /// A repair that was left out of this turn.
+    pub(crate) put_off: Option<PutOff>,
     notices: Vec<Notice>,
 }
 
@@ -92,6 +95,7 @@ impl<'a> Turn<'a> {
             next: release.status.clone().unwrap_or_default(),
             why: Why::default(),
             asked: Asked::default(),
+            put_off: None,
             notices: Vec::new(),
         }
     }
@@ -152,9 +156,13 @@ impl<'a> Turn<'a> {
         if self.why == Why::default() {
             phase::describe(&mut self);
         }
+        let contested_at = live::contested(&mut self);
         // What was refused and is about to be tried again is told first.
+        let put_off = self.put_off.take();
+        let put_off_until = put_off.as_ref().map(|repair| repair.until);
         let refusal = match &mv {
             Move::Requests(requests) => explain::refused(self.world, requests),
+            _ if self.why.reason.is_none() => put_off.map(|repair| repair.refusal),
             _ => None,
         };
         let is_refused = refusal.is_some();
@@ -172,7 +180,13 @@ impl<'a> Turn<'a> {
             Move::Requests(requests) if !(is_refused && is_news) => Step::Requests(requests),
             Move::Ask(questions, _) if !questions.is_empty() => Step::Ask(questions),
             mv if !is_news || informs_at > self.now => {
-                Step::Wait(soonest([mv.until(), is_news.then_some(informs_at)]))
+                let informs_at = is_news.then_some(informs_at);
+                Step::Wait(soonest([
+                    mv.until(),
+                    informs_at,
+                    contested_at,
+                    put_off_until,
+                ]))
             }
             _ => Step::Status(Box::new(self.next)),
         };
@@ -213,10 +227,23 @@ impl<'a> Turn<'a> {
         end.filter(|_| is_progress).unwrap_or(self.now)
     }
 
-    /// Fills in what follows from the world.
+    /// Whether the status is about what the spec names now. While the operator still sees to an older one, to who
+    /// reads `observedGeneration` the newer was not seen yet: its outcome would be taken for that of the older.
+    fn speaks_of_spec(&self) -> bool {
+        let next = &self.next;
+        let roles = [&next.candidate, &next.live];
+        let mut revisions = roles.into_iter().flatten().map(|role| &role.revision);
+        let rejected = next.rejected.as_ref().map(|rejected| &rejected.revision);
+        self.invalid.is_some()
+            || revisions.any(|revision| revision == self.wanted)
+            || rejected.is_some_and(|revision| revision == self.wanted)
+    }
+
     fn derive(&mut self) {
         let release = self.world.release();
-        self.next.observed_generation = release.metadata.generation;
+        if self.speaks_of_spec() {
+            self.next.observed_generation = release.metadata.generation;
+        }
         for role in [
             &mut self.next.live,
             &mut self.next.candidate,

@@ -4,45 +4,63 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, Phase, ResourceExt, names};
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use serde::Serialize;
 
 use crate::decision::{Child, Kind, Request, Target};
 use crate::drift::drifted;
+use crate::machine::Turn;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, is_short_of};
 use crate::world::{World, each, label, named};
-use crate::{live, stamp};
+use crate::{explain, live, stamp};
 
-/// The next batch of repairs; empty when all is as it should be. Live comes first.
-pub(crate) fn next_batch(
-    world: World<'_>,
-    status: &ExchangeReleaseStatus,
-    now: Timestamp,
-) -> Vec<Request> {
-    let moving = matches!(status.phase, Some(Phase::Switching | Phase::RollingBack));
-    let ended = matches!(status.phase, Some(Phase::Rejected | Phase::RolledBack));
-    if let Some(live) = &status.live {
-        let mut batch = children(world, live);
+/// The next batch of repairs; empty when all is as it should be. Live comes first, but for what is refused: an
+/// admission policy that takes no change of what is live must not keep out the version that satisfies it.
+pub(crate) fn next_batch(turn: &mut Turn<'_>) -> Vec<Request> {
+    let world = turn.world;
+    let moving = matches!(turn.next.phase, Some(Phase::Switching | Phase::RollingBack));
+    let ended = matches!(turn.next.phase, Some(Phase::Rejected | Phase::RolledBack));
+    if let Some(live) = turn.next.live.clone() {
+        let mut batch = due(turn, children(world, &live));
         if batch.is_empty() && !moving {
-            batch = live::repairs(world, live, status, now);
+            let repairs = live::repairs(world, &live, &turn.next, turn.now);
+            batch = due(turn, repairs);
         }
         if !batch.is_empty() {
             return batch;
         }
     }
-    // A rejected candidate is kept for its logs, not repaired.
-    let candidate = status.candidate.as_ref().filter(|_| !ended);
-    for role in status.warm.as_ref().into_iter().chain(candidate) {
-        let mut batch = children(world, role);
-        let is_used = live::is_used(world, role.colour, status);
-        batch.retain(|request| !is_used || !matches!(request, Request::Delete(_)));
+    if let Some(warm) = turn.next.warm.clone() {
+        let batch = due(turn, unused(turn, &warm));
         if !batch.is_empty() {
             return batch;
         }
     }
-    leftovers(world, status, moving)
+    // A rejected candidate is kept for its logs, not repaired. One that goes on is nothing without all of its own.
+    let candidate = turn.next.candidate.as_ref().filter(|_| !ended);
+    let batch = candidate.map(|candidate| unused(turn, candidate));
+    let batch = batch.filter(|batch| !batch.is_empty());
+    batch.unwrap_or_else(|| leftovers(world, &turn.next, moving))
+}
+
+/// Repairs that are not put off.
+fn due(turn: &mut Turn<'_>, mut batch: Vec<Request>) -> Vec<Request> {
+    batch.retain(|request| {
+        let put_off = explain::put_off(turn.world, request, turn.now);
+        let is_due = put_off.is_none();
+        turn.put_off = turn.put_off.take().or(put_off);
+        is_due
+    });
+    batch
+}
+
+/// Repairs of a colour that is not live; nothing of it is deleted while a Service points there all the same.
+fn unused(turn: &Turn<'_>, role: &ColourStatus) -> Vec<Request> {
+    let mut batch = children(turn.world, role);
+    let is_used = live::is_used(turn.world, role.colour, &turn.next);
+    batch.retain(|request| !is_used || !matches!(request, Request::Delete(_)));
+    batch
 }
 
 /// Stores the revision that the spec names, if nothing of it stands yet.

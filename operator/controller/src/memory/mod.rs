@@ -133,12 +133,14 @@ impl Memory {
         self.lock().remove(uid);
     }
 
-    /// Forgets what no decision about this release can rest on any more, and stops asking for it.
+    /// Brings the notes up to what was observed: what no decision about this release can rest on any more is
+    /// forgotten, and asked no more.
     pub fn tidy(&self, seen: &Observation, now: Timestamp) {
         let mut notes = self.lock();
         let Some(notes) = notes.get_mut(&seen.release.uid().unwrap_or_default()) else {
             return;
         };
+        notes.phase = seen.release.status.as_ref().and_then(|s| s.phase);
         notes.give_up(|key| is_of_use(key, seen));
         notes.answers.retain(|key, record| {
             let is_fresh = now.duration_since(record.last) < KEPT;

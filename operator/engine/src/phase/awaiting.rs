@@ -25,7 +25,11 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let approved = turn.spec.promotion.mode == PromotionMode::Automatic
         || super::is_approved(turn, &candidate);
     let deadline = turn.deadline(turn.spec.promotion.approval_timeout);
-    if turn.now >= deadline {
+    let batch = upkeep::next_batch(turn);
+    let serves = turn.world.serves(&candidate, all_of);
+    let may_open = approved && !turn.asked.pause && serves && batch.is_empty();
+    // Who looked too late, an operator that was away for one, finds it approved all the same.
+    if turn.now >= deadline && !may_open {
         let limit = turn.spec.promotion.approval_timeout;
         let what = if approved {
             "no pods for the switch"
@@ -38,7 +42,6 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             &format!("{what} within {limit:?}{trouble}"),
         );
     }
-    let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
     if !batch.is_empty() {
         return Move::Requests(batch);
     }
@@ -52,7 +55,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         );
         return Move::Wait(None);
     }
-    if !turn.world.serves(&candidate, all_of) {
+    if !serves {
         let trouble = explain::because(turn.world, &candidate);
         let version = &candidate.version;
         turn.say(

@@ -65,7 +65,7 @@ fn beside(
     mut questions: Vec<Question>,
     times: [Option<Timestamp>; 3],
 ) -> Move {
-    let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
+    let batch = upkeep::next_batch(turn);
     let (drains, drains_at) = drain::advance(turn);
     if !batch.is_empty() {
         return Move::Requests(batch);

@@ -18,7 +18,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let deadline = turn.deadline(turn.spec.progress_deadline);
     let trouble = explain::unready(turn.world, &candidate);
     let is_ready = turn.world.serves(&candidate, all_of);
-    let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
+    let batch = upkeep::next_batch(turn);
     // Who looked too late, an operator that was away for one, finds it ready all the same.
     if turn.now >= deadline && !(is_ready && batch.is_empty()) {
         return too_late(turn, &batch, trouble);

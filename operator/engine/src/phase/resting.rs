@@ -8,7 +8,7 @@ use super::baking;
 use crate::machine::{Move, Turn, after, soonest};
 use crate::news::News;
 use crate::reason::Reason;
-use crate::{drain, explain, live, roles, upkeep};
+use crate::{drain, explain, roles, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     if let Some(mv) = next_release(turn, turn.asked.retry) {
@@ -21,32 +21,19 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         return timer_ended(turn);
     }
     describe(turn);
-    let contested = contested(turn);
     let (mut questions, drains_at) = drain::advance(turn);
-    let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
+    let batch = upkeep::next_batch(turn);
     if !batch.is_empty() {
         return Move::Requests(batch);
     }
     let (told, told_at) = roles::tell(turn);
     questions.extend(told);
-    let until = soonest([timer.filter(|_| !kept), drains_at, told_at, contested]);
+    let until = soonest([timer.filter(|_| !kept), drains_at, told_at]);
     if questions.is_empty() {
         Move::Wait(until)
     } else {
         Move::Ask(questions, until.unwrap_or(Timestamp::MAX))
     }
-}
-
-/// Says so when someone keeps changing a selector; when to look again.
-fn contested(turn: &mut Turn<'_>) -> Option<Timestamp> {
-    let (service, others) = live::contested(turn.world, &turn.next, turn.now)?;
-    turn.say(
-        Some(Reason::SelectorContested),
-        format!(
-            "the selector of Service {service} is changed again and again (field managers beside ours: {others}): let nothing else write it; it is put back at most once a second"
-        ),
-    );
-    turn.now.checked_add(live::APART).ok()
 }
 
 /// The bake is over: the old colour stays warm for a while, if there is one.
@@ -159,8 +146,13 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
             || "nothing is live".to_owned(),
             |l| format!("{} stays live", l.version),
         );
+        let paused = if turn.asked.pause {
+            "; paused, so that neither goes on before changeover.dev/pause is taken away"
+        } else {
+            ""
+        };
         let message = format!(
-            "{} rejected: {}; {live}. Apply another version, or annotate changeover.dev/retry",
+            "{} rejected: {}; {live}. Apply another version, or annotate changeover.dev/retry{paused}",
             rejected.version, rejected.message
         );
         turn.say(Reason::of(&rejected.reason), message);
@@ -170,15 +162,7 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
         turn.say(None, "waits for a spec that can be carried out");
         return;
     };
-    let stored = turn.world.stored(&live.revision);
-    let trouble = if stored.is_some() {
-        explain::unready(turn.world, &live)
-    } else {
-        format!(
-            "stored revision {} is gone and the spec names another: apply the live version again",
-            live.revision
-        )
-    };
+    let trouble = explain::unready(turn.world, &live);
     let mut message = format!("{} is live on {}", live.version, live.colour);
     if let (Some(warm), Some(until)) = (&turn.next.warm, &turn.next.warm_until) {
         message = format!(

@@ -79,7 +79,7 @@ fn hold(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
         turn.stall(Reason::BothColoursBroken, format!("{message}{left}"));
     }
     // Missing pods may be missing because someone deleted a child.
-    let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
+    let batch = upkeep::next_batch(turn);
     if !batch.is_empty() {
         return Move::Requests(batch);
     }

@@ -32,8 +32,11 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         .as_ref()
         .map(|v| v.pods.clone())
         .unwrap_or_default();
+    // Pods that join move no deadline: once it is over, what counts is where the Services point.
+    let is_late = turn.now >= deadline;
     match probing(turn, &candidate, &known) {
         Probing::Failed(why) => return super::go_back(turn, Reason::SmokeProbeFailed, &why),
+        Probing::Run(_) | Probing::Later(_) if is_late => {}
         Probing::Run(questions) => return Move::Ask(questions, deadline),
         Probing::Later(at) => return Move::Wait(Some(at.min(deadline))),
         Probing::Passed(pods) => {
@@ -44,12 +47,12 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             }
         }
     }
-    if let Some((questions, until)) = drain::take_back(turn, &candidate) {
+    if !is_late && let Some((questions, until)) = drain::take_back(turn, &candidate) {
         return Move::Ask(questions, until);
     }
     match flip::advance(turn.world, &candidate, &journal, &turn.next) {
         Progress::Done => done(turn, candidate),
-        progress if turn.now >= deadline => {
+        progress if is_late => {
             let limit = turn.spec.switch_deadline;
             let trouble = trouble(turn, progress);
             super::go_back(

@@ -26,7 +26,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     if let Trials::Failed(reason, why) = &trials {
         return turn.reject(*reason, why);
     }
-    let batch = upkeep::next_batch(turn.world, &turn.next, turn.now);
+    let batch = upkeep::next_batch(turn);
     let is_passed = matches!(trials, Trials::Passed(_)) && turn.world.serves(&candidate, all_of);
     // Who looked too late, an operator that had much to do for one, finds it passed all the same.
     if turn.now >= deadline && !(is_passed && batch.is_empty()) {

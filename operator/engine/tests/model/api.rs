@@ -1,5 +1,6 @@
 //! The API server of a world: every write of the operator is judged, and noted for people.
 
+use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use super::checker::Checker;
 #[derive(Clone, Default)]
 pub struct Api {
     server: Server,
+    /// Deployments of which an admission policy takes no change, by name.
+    pub denied: BTreeSet<&'static str>,
     /// Writes of the operator that were carried out, for people who read a failure.
     pub log: Vec<Arc<str>>,
     pub checker: Checker,
@@ -25,7 +28,14 @@ impl Api {
         let known = checker.violations.len();
         checker.before(call, self);
         let before = self.objects.of(call.kind).get(&*call.name).cloned();
-        let result = self.server.send(call, now);
+        let result = if call.verb == Verb::Apply && self.denied.contains(&*call.name) {
+            Err(Refusal {
+                code: 403,
+                message: "denied by a policy".to_owned(),
+            })
+        } else {
+            self.server.send(call, now)
+        };
         if result.is_ok() {
             let line = format!("{now} {:?} {} {}", call.verb, call.kind, call.name);
             self.log.push(line.into());

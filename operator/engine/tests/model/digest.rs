@@ -121,7 +121,8 @@ impl World {
         for question in &self.shell.pending {
             format!("{:?} {}", question.key, question.attempt).hash(&mut sum);
         }
-        (&self.answers, &self.bad_journeys, self.deaf, self.clinging).hash(&mut sum);
+        (&self.answers, &self.bad_journeys, &self.api.denied).hash(&mut sum);
+        (self.silent, self.deaf, self.clinging).hash(&mut sum);
         State {
             digest: sum.finish(),
             memory: self.memory(&pods),

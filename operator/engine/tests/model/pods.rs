@@ -15,7 +15,11 @@ use super::world::World;
 impl World {
     /// Every question gets its answer; whether there was one.
     pub fn answer_all(&mut self) -> bool {
-        let questions = std::mem::take(&mut self.shell.pending);
+        let mut questions = std::mem::take(&mut self.shell.pending);
+        if self.silent {
+            let is_probe = |q: &mut Question| matches!(q.ask, Ask::Smoke(_));
+            self.shell.pending = questions.extract_if(.., is_probe).collect();
+        }
         let any = !questions.is_empty();
         for question in questions {
             let result = self.answer(&question);

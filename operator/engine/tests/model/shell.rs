@@ -7,7 +7,7 @@ use changeover_crds::names;
 use changeover_engine::{Children, Decision, Failure, Flipped, Memo, Request, Step};
 use changeover_engine::{Question, QuestionKey, Record, Target};
 use changeover_kubernetes_model::Object;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::api::{Call, Verb};
@@ -186,6 +186,8 @@ impl World {
             self.shell.failures = failed;
         }
         if refused {
+            // As the controller pauses after a refusal.
+            self.advance_clock(SignedDuration::from_millis(100));
             self.tick();
         }
     }
@@ -193,7 +195,7 @@ impl World {
     /// The process dies, and starts anew with nothing but what stands in the cluster.
     pub fn crash(&mut self) {
         self.shell = Shell::default();
-        self.advance_clock(jiff::SignedDuration::from_secs(2));
+        self.advance_clock(SignedDuration::from_secs(2));
         self.tick();
     }
 }

@@ -40,6 +40,8 @@ pub struct World {
     pub answers: BTreeMap<String, String>,
     /// Images with which journeys fail.
     pub bad_journeys: BTreeSet<String>,
+    /// Probes are not answered.
+    pub silent: bool,
     /// Pods do not answer on their admin ports.
     pub deaf: bool,
     /// Clients keep their connections whatever a draining pod says.
@@ -78,6 +80,7 @@ impl World {
             past: VecDeque::new(),
             answers: BTreeMap::new(),
             bad_journeys: BTreeSet::new(),
+            silent: false,
             deaf: false,
             clinging: false,
             contacts: BTreeMap::new(),

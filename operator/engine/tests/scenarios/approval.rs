@@ -1,6 +1,8 @@
 //! Gates: a person's approval, its end, and pauses.
 
-use crate::model::{Story, World, exchange, live, spec};
+use jiff::SignedDuration;
+
+use crate::model::{Pass, Story, World, exchange, live, spec};
 
 use super::stories;
 
@@ -21,6 +23,8 @@ stories!(
     paused_while_warm,
     aborted_while_paused,
     pods_replaced_while_awaiting_approval,
+    approval_seen_late,
+    contested_selector_while_awaiting_approval,
 );
 
 pub(super) fn manual(version: &str) -> serde_json::Value {
@@ -268,4 +272,42 @@ fn pods_replaced_while_awaiting_approval() -> Story {
         })
         .when(approve)
         .then("the new pods were probed first", version_2_is_live)
+}
+
+fn approval_seen_late() -> Story {
+    awaiting("approval seen late")
+        .when(|w| {
+            approve(w);
+            // The operator was away meanwhile.
+            w.advance_clock(SignedDuration::from_hours(25));
+        })
+        .then("it counts all the same", version_2_is_live)
+}
+
+fn contested_selector_while_awaiting_approval() -> Story {
+    awaiting("contested selector while awaiting approval")
+        .when(|w| {
+            let green = w.raw("Service", "shop-user-green")["spec"]["selector"].clone();
+            for _ in 0..5 {
+                w.edit("Service", "shop-user", |s| {
+                    s["spec"]["selector"] = green.clone()
+                });
+                assert!((0..100).any(|_| matches!(w.step(), Pass::Idle(_))));
+            }
+            let (reason, _) = w.condition("Reconciling").unwrap();
+            assert_eq!(reason, "SelectorContested");
+            let Pass::Idle(Some(until)) = w.step() else {
+                panic!("it is put back later");
+            };
+            assert!(until.duration_since(w.clock) <= SignedDuration::from_secs(1));
+            w.clock = until;
+        })
+        .then(
+            "it is put back within a second, and nothing was approved",
+            |w| {
+                assert_eq!(w.phase(), "AwaitingApproval");
+                let selector = &w.raw("Service", "shop-user")["spec"]["selector"];
+                assert_eq!(selector["changeover.dev/colour"], "blue");
+            },
+        )
 }

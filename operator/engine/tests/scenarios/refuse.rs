@@ -1,6 +1,10 @@
 //! Candidates that clients never see.
 
-use crate::model::{Fate, Story, World, exchange, live, spec};
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use crate::model::{Fate, Pass, Story, World, exchange, live, spec};
 
 use super::stories;
 
@@ -13,6 +17,9 @@ stories!(
     never_ready,
     rejected_is_not_tried_again,
     retry_of_a_rejected_version,
+    retry_while_paused,
+    retry_of_nothing,
+    policy_takes_no_change_of_what_is_live,
     revert_after_a_rejection,
     fix_after_a_rejection,
     invalid_spec,
@@ -139,6 +146,65 @@ fn retry_of_a_rejected_version() -> Story {
             assert_eq!(w.status().live.unwrap().version, "2");
             assert_eq!(w.status().handled.retry.as_deref(), Some("once more"));
             assert!(w.status().rejected.is_none());
+        })
+}
+
+fn retry_while_paused() -> Story {
+    Story::given("retry while paused", broken())
+        .when(|w| w.apply(exchange("2")))
+        .then("it is rejected", is_untouched)
+        .when(|w| {
+            w.answers.clear();
+            w.annotate("pause", "true");
+            w.annotate("retry", "once more");
+        })
+        .then("it says that it is paused", |w| {
+            is_untouched(w);
+            let (_, message) = w.condition("Stalled").unwrap();
+            assert!(message.contains("; paused"), "{message}");
+        })
+        .when(|w| w.annotate("pause", ""))
+        .then("then it is tried again", |w| {
+            assert_eq!(w.status().live.unwrap().version, "2");
+        })
+}
+
+fn retry_of_nothing() -> Story {
+    Story::given("retry of nothing", live())
+        .when(|w| w.annotate("retry", "1"))
+        .then("it says so", |w| {
+            assert_eq!(w.phase(), "Live");
+            let told = (&*"NothingToDo", "retry: 1 was not rejected".into());
+            assert!(w.events.contains(&told), "{:?}", w.events);
+        })
+}
+
+/// Whoever tightens a policy releases the version that satisfies it, over one that does not.
+fn policy_takes_no_change_of_what_is_live() -> Story {
+    Story::given("policy takes no change of what is live", live())
+        .when(|w| {
+            w.api.denied = BTreeSet::from(["shop-trade-blue"]);
+            w.apply(exchange("2"));
+        })
+        .during("Baking", |w| {
+            // Someone deletes what is live now, while the old colour is refused.
+            w.delete("Service", "shop-user");
+        })
+        .during("Warm", |w| {
+            assert!((0..100).any(|_| matches!(w.step(), Pass::Idle(_))));
+            assert_eq!(w.status().live.unwrap().version, "2");
+            let selector = &w.raw("Service", "shop-user")["spec"]["selector"];
+            assert_eq!(selector["changeover.dev/colour"], "green");
+            let (reason, message) = w.condition("Stalled").unwrap();
+            assert_eq!(reason, "Refused");
+            assert!(message.contains("denied by a policy"), "{message}");
+            w.api.denied.clear();
+            w.advance_clock(SignedDuration::from_secs(10));
+        })
+        .then("what was refused is tried again", |w| {
+            assert!(w.condition("Stalled").is_none());
+            let labels = &w.raw("Deployment", "shop-trade-blue")["metadata"]["labels"];
+            assert_eq!(labels["changeover.dev/generation"], "2");
         })
 }
 

@@ -1,5 +1,7 @@
 //! Abort and rollback: traffic goes back first, whatever state the new colour is in.
 
+use changeover_crds::names;
+
 use crate::model::{Fate, Story, World, exchange, live, warm};
 
 use super::stories;
@@ -19,6 +21,8 @@ stories!(
     abort_without_a_release,
     abort_of_a_first_install,
     abort_and_rollback_at_once,
+    rollback_beside_an_abort_of_nothing,
+    old_revision_deleted_in_the_bake,
     abort_while_rolling_back,
     split_is_joined_on_the_colour_that_serves,
     warm_pods_are_repaired,
@@ -174,6 +178,42 @@ fn abort_of_a_first_install() -> Story {
         .when(|w| w.annotate("retry", "1"))
         .then("a retry watches it once more", |w| {
             assert_eq!(w.phase(), "Live")
+        })
+}
+
+fn rollback_beside_an_abort_of_nothing() -> Story {
+    Story::given("rollback beside an abort of nothing", warm())
+        .when(|w| {
+            w.annotate("abort", "1");
+            w.annotate("rollback", "1");
+        })
+        .then("the rollback is obeyed, and the abort answered", |w| {
+            rolled_back(w);
+            let mut events = w.events.iter();
+            assert!(events.any(|(news, _)| *news == "NothingToDo"));
+        })
+}
+
+fn old_revision_deleted_in_the_bake() -> Story {
+    Story::given("old stored revision deleted in the bake", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Baking", |w| {
+            let old = w.status().warm.unwrap().revision;
+            w.delete("ControllerRevision", &names::stored_revision("shop", &old));
+            w.annotate("abort", "1");
+        })
+        .then("it says what is missing, and what helps", |w| {
+            assert_eq!(w.phase(), "RollingBack");
+            let (reason, message) = w.condition("Stalled").unwrap();
+            assert_eq!(reason, "OldColourCannotServe");
+            assert!(
+                message.contains("is gone and the spec names another: apply 1 again"),
+                "{message}"
+            );
+        })
+        .when(|w| w.apply(exchange("1")))
+        .then("what is live again is rolled back to", |w| {
+            assert_eq!(w.status().live.unwrap().version, "1");
         })
 }
 

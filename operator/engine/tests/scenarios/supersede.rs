@@ -12,6 +12,7 @@ stories!(
     newer_spec_while_switching,
     pod_joins_after_the_spec_moved_on,
     newer_spec_while_rolling_back,
+    outcome_of_an_older_spec,
     revert_to_live_while_preparing,
     revert_to_live_while_verifying,
     revert_to_live_while_switching,
@@ -25,6 +26,28 @@ fn third_is_live(w: &World) {
         (w.phase().as_str(), status.live.unwrap().version.as_str()),
         ("Warm", "3")
     );
+}
+
+/// The generation that the spec has, and the one that the status speaks of.
+fn generations(w: &World) -> (i64, i64) {
+    let release = w.raw("ExchangeRelease", "shop");
+    let named = release["metadata"]["generation"].as_i64();
+    let seen = release["status"]["observedGeneration"].as_i64();
+    named.zip(seen).unwrap()
+}
+
+fn outcome_of_an_older_spec() -> Story {
+    newer("outcome of an older spec", "Baking")
+        .during("Warm", |w| {
+            assert_eq!(w.status().live.unwrap().version, "2");
+            let (named, seen) = generations(w);
+            assert!(seen < named, "version 3 was not seen to yet");
+        })
+        .then("the newer one is", |w| {
+            third_is_live(w);
+            let (named, seen) = generations(w);
+            assert_eq!(seen, named);
+        })
 }
 
 fn superseded(w: &World) {

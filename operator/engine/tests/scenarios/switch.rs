@@ -1,6 +1,6 @@
 //! What can happen while the Services move.
 
-use crate::model::{Fate, Story, World, exchange, live, spec};
+use crate::model::{Fate, Pass, Story, World, exchange, live, spec};
 
 use super::stories;
 
@@ -10,6 +10,7 @@ stories!(
     neither_colour_can_serve,
     slices_do_not_follow,
     pod_joins_during_the_switch,
+    joined_pod_does_not_answer,
     added_service_goes_back,
     rolled_back_version_is_not_tried_again,
     live_service_deleted_during_the_switch,
@@ -118,6 +119,29 @@ fn pod_joins_during_the_switch() -> Story {
     .then("it is probed before clients see it", |w| {
         assert_eq!(w.phase(), "Warm");
         assert_eq!(w.status().verdict.unwrap().pods.len(), 5);
+    })
+}
+
+fn joined_pod_does_not_answer() -> Story {
+    switching("joined pod does not answer", |w| {
+        w.silent = true;
+        w.delete_a_pod("user", "green");
+        for _ in 0..4 {
+            w.tick();
+        }
+        let began = w.clock;
+        while w.phase() == "Switching" {
+            if let Pass::Idle(Some(until)) = w.step() {
+                w.clock = until.max(w.clock);
+            }
+            let lasts = w.clock.duration_since(began);
+            assert!(lasts.as_secs() < 60, "the deadline is 30 s");
+        }
+    })
+    .then("the deadline holds all the same", |w| {
+        rolled_back(w);
+        let reason = w.status().rejected.unwrap().reason;
+        assert_eq!(reason, "SwitchDeadlineExceeded");
     })
 }
 

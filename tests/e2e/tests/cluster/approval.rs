@@ -6,6 +6,8 @@ use serde_json::json;
 
 use crate::common::{RELEASE, lab, version, with_first_release};
 
+const AUTOMATIC: &str = r#"{"spec": {"promotion": {"mode": "Automatic"}}}"#;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_who_may_approve_does_and_only_in_their_own_name() {
     let (lab, _turn) = lab().await;
@@ -39,6 +41,13 @@ async fn only_who_may_approve_does_and_only_in_their_own_name() {
         "promote-by: alice",
     );
     refused(&stage, "alice", revision, None, "promote-by: alice");
+    let waived = ["--as=mallory", "-p", AUTOMATIC];
+    let waived = [&["patch", "exr", "exchange", "--type=merge"], &waived[..]].concat();
+    let said = stage.kubectl(&waived).unwrap_err().to_string();
+    assert!(
+        said.contains("mallory may not turn spec.promotion.mode from Manual"),
+        "{said}"
+    );
     // Anything else that they may change is no business of the policy.
     stage
         .kubectl(&[
