@@ -48,7 +48,7 @@ pub struct HistoryEntry {
     /// Who approved it, where someone had to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<String>,
-    /// From the journal to the last verified EndpointSlice, in milliseconds.
+    /// From the journal to the last verified EndpointSlice, in milliseconds: of the switch, or of the way back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub switch_millis: Option<i64>,
     /// Between the first and the last Service, in milliseconds.

@@ -54,13 +54,15 @@ impl Election {
         }
     }
 
-    /// Waits until this replica leads. An unreachable API server is waited for, too.
-    pub async fn win(&mut self) {
+    /// Waits until this replica leads; since when, which is when it asked. An unreachable API server is waited
+    /// for, too.
+    pub async fn win(&mut self) -> Instant {
         let mut ticks = ticks();
         loop {
             ticks.tick().await;
+            let sent = Instant::now();
             match self.round().await {
-                Ok(true) => return,
+                Ok(true) => return sent,
                 Ok(false) => {}
                 Err(error) => {
                     tracing::warn!(%error, "waits as a standby: the lease cannot be read")
@@ -69,10 +71,10 @@ impl Election {
         }
     }
 
-    /// Renews until the lease is lost. A renewal counts from when it was sent, and none that hangs outlasts
-    /// the deadline.
-    pub async fn hold(&mut self) -> Lost {
-        let mut renewed = Instant::now();
+    /// Renews what was won, until the lease is lost. A renewal counts from when it was sent, and none that hangs
+    /// outlasts the deadline.
+    pub async fn hold(&mut self, won: Instant) -> Lost {
+        let mut renewed = won;
         let mut ticks = ticks();
         let mut trouble = CallError::Timeout;
         loop {
@@ -203,7 +205,7 @@ mod tests {
     use super::*;
 
     /// An API server that answers so many requests with a lease of ours, and then none.
-    fn api_server(answers: u32) -> Client {
+    fn api_server(answers: u32, takes: Duration) -> Client {
         let asked = AtomicU32::new(0);
         let service = service_fn(move |_: Request<Body>| {
             let falls_silent = asked.fetch_add(1, Ordering::Relaxed) >= answers;
@@ -211,6 +213,7 @@ mod tests {
                 if falls_silent {
                     std::future::pending::<()>().await;
                 }
+                tokio::time::sleep(takes).await;
                 let lease = serde_json::json!({
                     "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "lease"},
                     "spec": {"holderIdentity": "me", "leaseDurationSeconds": 15},
@@ -226,14 +229,26 @@ mod tests {
     async fn a_leader_that_cannot_renew_ends_before_another_may_lead() {
         // Each renewal takes two requests; silence may begin in the middle of one.
         futures::future::join_all([0, 1, 2, 3].map(|answers| async move {
-            let mut election = Election::new(api_server(answers), "default", "lease", "me");
+            let client = api_server(answers, Duration::ZERO);
+            let mut election = Election::new(client, "default", "lease", "me");
             let began = Instant::now();
-            let lost = election.hold().await;
+            let lost = election.hold(began).await;
             assert!(matches!(lost, Lost::Silent(_)), "{lost}");
             let last_renewal = PERIOD * (answers / 2).saturating_sub(1);
             let silent = began.elapsed().saturating_sub(last_renewal);
             assert!(silent + CALL_TIMEOUT < DURATION, "{answers}: {silent:?}");
         }))
         .await;
+    }
+
+    #[tokio::test]
+    async fn a_lease_counts_from_when_it_was_asked_for() {
+        let client = api_server(2, Duration::from_secs(2));
+        let mut election = Election::new(client, "default", "lease", "me");
+        let began = Instant::now();
+        let won = election.win().await;
+        assert!(matches!(election.hold(won).await, Lost::Silent(_)));
+        let held = began.elapsed();
+        assert!(held + CALL_TIMEOUT < DURATION, "{held:?}");
     }
 }

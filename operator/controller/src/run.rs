@@ -92,11 +92,11 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let web = web::serve(settings.listen, ctx.clone());
     tokio::pin!(web);
 
-    tokio::select! {
+    let won = tokio::select! {
         ended = &mut web => return web_ended(ended, &settings),
         _ = terminate.recv() => return Ok(()),
-        () = election.win() => {}
-    }
+        won = election.win() => won,
+    };
     tracing::info!(lease = settings.lease_name, "leads");
     ctx.metrics.lead(true);
     lead.send_replace(true);
@@ -110,7 +110,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
 
     tokio::select! {
         ended = &mut web => return web_ended(ended, &settings),
-        lost = election.hold() => {
+        lost = election.hold(won) => {
             lead.send_replace(false);
             // Nothing that a former leader began goes on.
             work.abort();

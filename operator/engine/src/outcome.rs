@@ -17,11 +17,9 @@ impl Turn<'_> {
         let reason = rejected.map(|r| r.reason.clone());
         let approval = self.next.approval.as_ref().filter(|a| of_role(&a.revision));
         let approved_by = approval.and_then(|a| a.by.clone());
-        let journal = self
-            .next
-            .switch
-            .as_ref()
-            .filter(|_| outcome == Outcome::Live);
+        // Of the way there, or of the way back; the other ends move no Service.
+        let moved = matches!(outcome, Outcome::Live | Outcome::RolledBack);
+        let journal = self.next.switch.as_ref().filter(|_| moved);
         self.next.history.insert(
             0,
             HistoryEntry {

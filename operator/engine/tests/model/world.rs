@@ -244,7 +244,9 @@ impl World {
     fn settled(&mut self) {
         let mut checker = std::mem::take(&mut self.api.checker);
         checker.settled(&self.api);
-        if !self.deaf {
+        let release = self.raw("ExchangeRelease", RELEASE);
+        let is_ending = !release["metadata"]["deletionTimestamp"].is_null();
+        if !self.deaf && !is_ending {
             checker.roles(super::reading::Reading { api: &self.api });
         }
         self.api.checker = checker;

@@ -310,4 +310,8 @@ fn contested_selector_while_awaiting_approval() -> Story {
                 assert_eq!(selector["changeover.dev/colour"], "blue");
             },
         )
+        .after(61)
+        .then("nobody contests it any more", |w| {
+            assert_eq!(w.condition("Reconciling").unwrap().0, "AwaitingApproval");
+        })
 }

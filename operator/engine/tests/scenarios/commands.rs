@@ -1,13 +1,21 @@
 //! Deletion of the release.
 
+use serde_json::Value;
+
 use crate::model::{Story, World, exchange, live, warm};
 
+use super::approval::manual;
 use super::stories;
 
 stories!(
     deletion,
     deletion_while_preparing,
+    deletion_while_verifying,
+    deletion_while_awaiting_approval,
     deletion_while_switching,
+    deletion_while_baking,
+    deletion_while_rolling_back,
+    deletion_while_rejected,
     deleted_and_created_again,
 );
 
@@ -31,10 +39,44 @@ fn deletion() -> Story {
         .then("nothing is written", nothing_is_written)
 }
 
+fn deleted(name: &'static str, spec: Value, phase: &'static str) -> Story {
+    let mut world = live();
+    world.apply(spec);
+    Story::given(name, world)
+        .during(phase, delete_release)
+        .then("nothing is written", nothing_is_written)
+}
+
 fn deletion_while_preparing() -> Story {
-    Story::given("deletion while preparing", live())
-        .when(|w| w.apply(exchange("2")))
-        .during("Preparing", delete_release)
+    deleted("deletion while preparing", exchange("2"), "Preparing")
+}
+
+fn deletion_while_verifying() -> Story {
+    deleted("deletion while verifying", exchange("2"), "Verifying")
+}
+
+fn deletion_while_awaiting_approval() -> Story {
+    let spec = manual("2");
+    deleted("deletion while awaiting approval", spec, "AwaitingApproval")
+}
+
+fn deletion_while_baking() -> Story {
+    deleted("deletion while baking", exchange("2"), "Baking")
+}
+
+fn deletion_while_rolling_back() -> Story {
+    Story::given("deletion while rolling back", warm())
+        .when(|w| w.annotate("rollback", "1"))
+        .during("RollingBack", delete_release)
+        .then("nothing is written", nothing_is_written)
+}
+
+fn deletion_while_rejected() -> Story {
+    let mut world = live();
+    world.answers.insert("trade:2".into(), "1".into());
+    world.apply(exchange("2"));
+    Story::given("deletion while rejected", world)
+        .during("Rejected", delete_release)
         .then("nothing is written", nothing_is_written)
 }
 

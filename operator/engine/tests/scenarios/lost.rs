@@ -1,17 +1,25 @@
-//! The status is gone: a restore, a replace.
+//! The status is gone: a restore, a replace. Or a stored revision.
 
+use changeover_crds::names;
 use serde_json::Value;
 
 use crate::model::{Story, World, exchange, live, warm};
 
+use super::approval::manual;
 use super::stories;
 
 stories!(
     status_lost_while_live,
     status_lost_while_warm,
     status_lost_while_preparing,
+    status_lost_while_verifying,
+    status_lost_while_awaiting_approval,
     status_lost_in_the_middle_of_the_flip,
+    status_lost_while_baking,
+    status_lost_while_rolling_back,
+    status_lost_while_rejected,
     status_lost_with_one_colour_gone,
+    old_revision_deleted_in_the_bake,
     status_lost_in_the_first_switch,
     status_lost_while_the_old_colour_drains,
     status_lost_with_the_last_epoch_on_a_budget_alone,
@@ -73,6 +81,72 @@ fn status_lost_while_preparing() -> Story {
             );
             assert_eq!(w.cluster.made(), 10);
         })
+}
+
+fn lost(name: &'static str, world: World, phase: &'static str) -> Story {
+    Story::given(name, world).during(phase, lose)
+}
+
+fn released(spec: Value) -> World {
+    let mut world = live();
+    world.apply(spec);
+    world
+}
+
+fn is_live(w: &World, phase: &str, version: &str) {
+    let live = w.status().live.unwrap().version;
+    assert_eq!((w.phase().as_str(), live.as_str()), (phase, version));
+}
+
+fn status_lost_while_verifying() -> Story {
+    lost(
+        "status lost while verifying",
+        released(exchange("2")),
+        "Verifying",
+    )
+    .then("the release goes on", |w| is_live(w, "Warm", "2"))
+}
+
+fn status_lost_while_awaiting_approval() -> Story {
+    let world = released(manual("2"));
+    lost(
+        "status lost while awaiting approval",
+        world,
+        "AwaitingApproval",
+    )
+    .then("it waits again", |w| is_live(w, "AwaitingApproval", "1"))
+}
+
+fn status_lost_while_baking() -> Story {
+    lost(
+        "status lost while baking",
+        released(exchange("2")),
+        "Baking",
+    )
+    .then("live is what the selectors say", |w| {
+        is_live(w, "Live", "2")
+    })
+}
+
+fn status_lost_while_rolling_back() -> Story {
+    let mut world = warm();
+    world.annotate("rollback", "1");
+    lost("status lost while rolling back", world, "RollingBack")
+        .then("live is what the selectors say", |w| {
+            is_live(w, "Live", "2")
+        })
+}
+
+fn status_lost_while_rejected() -> Story {
+    let mut world = released(exchange("2"));
+    world.answers.insert("trade:2".into(), "1".into());
+    lost("status lost while rejected", world, "Rejected").then(
+        "it is tried again, and rejected",
+        |w| {
+            is_live(w, "Rejected", "1");
+            assert_eq!(w.status().history.len(), 1);
+        },
+    )
 }
 
 /// The first of three Services points to green.
@@ -177,5 +251,28 @@ fn status_lost_with_the_last_epoch_on_a_budget_alone() -> Story {
             assert_eq!((live.version.as_str(), live.epoch), ("2", 9));
             let budget = w.raw("PodDisruptionBudget", "shop-user-green");
             assert_eq!(budget["metadata"]["labels"]["changeover.dev/epoch"], "9");
+        })
+}
+
+fn old_revision_deleted_in_the_bake() -> Story {
+    Story::given("old stored revision deleted in the bake", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Baking", |w| {
+            let old = w.status().warm.unwrap().revision;
+            w.delete("ControllerRevision", &names::stored_revision("shop", &old));
+            w.annotate("abort", "1");
+        })
+        .then("it says what is missing, and what helps", |w| {
+            assert_eq!(w.phase(), "RollingBack");
+            let (reason, message) = w.condition("Stalled").unwrap();
+            assert_eq!(reason, "OldColourCannotServe");
+            assert!(
+                message.contains("is gone and the spec names another: apply 1 again"),
+                "{message}"
+            );
+        })
+        .when(|w| w.apply(exchange("1")))
+        .then("what is live again is rolled back to", |w| {
+            assert_eq!(w.status().live.unwrap().version, "1");
         })
 }

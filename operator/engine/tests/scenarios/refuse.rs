@@ -1,6 +1,7 @@
 //! Candidates that clients never see.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
@@ -174,7 +175,7 @@ fn retry_of_nothing() -> Story {
         .when(|w| w.annotate("retry", "1"))
         .then("it says so", |w| {
             assert_eq!(w.phase(), "Live");
-            let told = (&*"NothingToDo", "retry: 1 was not rejected".into());
+            let told = ("NothingToDo", Arc::from("retry: 1 was not rejected"));
             assert!(w.events.contains(&told), "{:?}", w.events);
         })
 }

@@ -18,6 +18,7 @@ stories!(
     services_removed,
     restart_token,
     settled_means_still,
+    history_of_ten,
 );
 
 fn second_version() -> Story {
@@ -209,4 +210,21 @@ fn a_verdict_that_is_seen_late_counts() {
     w.settle();
     assert_eq!(w.status().live.unwrap().version, "2");
     assert_eq!(w.api.checker.violations, Vec::<String>::new());
+}
+
+fn history_of_ten() -> Story {
+    Story::given("history of ten", live())
+        .when(|w| {
+            for version in 2..=12 {
+                w.apply(exchange(&version.to_string()));
+                w.settle();
+            }
+        })
+        .then("the last ten are remembered, the newest first", |w| {
+            let history = w.status().history;
+            let versions: Vec<_> = history.iter().map(|h| h.version.as_str()).collect();
+            let last = ["12", "11", "10", "9", "8", "7", "6", "5", "4", "3"];
+            assert_eq!(versions, last);
+            assert!(history.iter().all(|h| h.switch_millis.is_some()));
+        })
 }

@@ -1,7 +1,5 @@
 //! Abort and rollback: traffic goes back first, whatever state the new colour is in.
 
-use changeover_crds::names;
-
 use crate::model::{Fate, Story, World, exchange, live, warm};
 
 use super::stories;
@@ -22,7 +20,7 @@ stories!(
     abort_of_a_first_install,
     abort_and_rollback_at_once,
     rollback_beside_an_abort_of_nothing,
-    old_revision_deleted_in_the_bake,
+    live_child_deleted_after_a_rollback,
     abort_while_rolling_back,
     split_is_joined_on_the_colour_that_serves,
     warm_pods_are_repaired,
@@ -194,26 +192,38 @@ fn rollback_beside_an_abort_of_nothing() -> Story {
         })
 }
 
-fn old_revision_deleted_in_the_bake() -> Story {
-    Story::given("old stored revision deleted in the bake", live())
-        .when(|w| w.apply(exchange("2")))
-        .during("Baking", |w| {
-            let old = w.status().warm.unwrap().revision;
-            w.delete("ControllerRevision", &names::stored_revision("shop", &old));
-            w.annotate("abort", "1");
+fn live_child_deleted_after_a_rollback() -> Story {
+    Story::given("live child deleted after a rollback", warm())
+        .when(|w| w.annotate("rollback", "1"))
+        .then("the spec names what was rejected", |w| {
+            rolled_back(w);
+            let way_back = &w.status().history[0];
+            assert!(way_back.switch_millis.is_some(), "{way_back:?}");
         })
-        .then("it says what is missing, and what helps", |w| {
-            assert_eq!(w.phase(), "RollingBack");
-            let (reason, message) = w.condition("Stalled").unwrap();
-            assert_eq!(reason, "OldColourCannotServe");
-            assert!(
-                message.contains("is gone and the spec names another: apply 1 again"),
-                "{message}"
-            );
+        .when(|w| {
+            for kind in ["Deployment", "Service", "PodDisruptionBudget"] {
+                w.delete(kind, "shop-trade-blue");
+            }
+            w.delete("Service", "shop-trade");
         })
-        .when(|w| w.apply(exchange("1")))
-        .then("what is live again is rolled back to", |w| {
-            assert_eq!(w.status().live.unwrap().version, "1");
+        .then("what is live is made again exactly", |w| {
+            rolled_back(w);
+            let before = live();
+            for (kind, name) in [
+                ("Deployment", "shop-trade-blue"),
+                ("Service", "shop-trade-blue"),
+                ("PodDisruptionBudget", "shop-trade-blue"),
+                ("Service", "shop-trade"),
+            ] {
+                let spec = |w: &World| {
+                    let mut spec = w.raw(kind, name)["spec"].clone();
+                    if name == "shop-trade-blue" && kind == "Service" {
+                        spec["clusterIP"].take();
+                    }
+                    spec
+                };
+                assert_eq!(spec(w), spec(&before), "{kind} {name}");
+            }
         })
 }
 
