@@ -14,7 +14,7 @@ use crate::world::World;
 /// How long a refused repair of what clients use is tried again and again, before all else.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(2);
 /// How long it then is put off each time.
-const AGAIN: SignedDuration = SignedDuration::from_secs(10);
+const AGAIN: SignedDuration = SignedDuration::from_secs(5);
 /// Longest quote of another component's words.
 const QUOTE: usize = 300;
 

@@ -150,14 +150,30 @@ impl Operator {
     /// # Errors
     /// When the operator does not answer.
     pub fn metric(&self, name: &str, words: &[&str]) -> Result<f64> {
-        let mut get = cluster()?.command(program("probe-responder")?);
-        get.args(["get", &self.address, "/metrics"]);
-        let text = run(get, b"")?;
+        let text = self.get("/metrics")?;
         let samples = text.lines().filter(|line| line.starts_with(name));
         let wanted = samples.filter(|line| words.iter().all(|word| line.contains(word)));
         Ok(wanted
             .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
             .sum())
+    }
+
+    /// Asks what the kubelet asks.
+    ///
+    /// # Errors
+    /// When it would not let it run, or not count it as ready.
+    pub fn assert_fit(&self) -> Result<()> {
+        for path in ["/healthz", "/readyz"] {
+            let answer = self.get(path)?;
+            ensure!(answer == "ok\n", "{path}: {answer}");
+        }
+        Ok(())
+    }
+
+    fn get(&self, path: &str) -> Result<String> {
+        let mut get = cluster()?.command(program("probe-responder")?);
+        get.args(["get", &self.address, path]);
+        run(get, b"")
     }
 
     /// Waits until a metric fulfils a condition.

@@ -21,6 +21,13 @@ async fn a_release_goes_on_after_the_api_server_was_away() -> Result<()> {
     operator
         .await_saying("the lease was not renewed yet")
         .await?;
+    // One that is started meanwhile waits: the kubelet has no reason to start it again and again.
+    let mut standby = sandbox.operator("two")?;
+    standby
+        .await_saying("waits as a standby: the lease cannot be read")
+        .await?;
+    standby.assert_fit()?;
+    assert!(!standby.has_ended()?, "it waits for the API server");
     cluster()?.start_api_server()?;
     sandbox.kubelet.let_answer(true);
     // One that could not renew its lease in time ends, and the kubelet starts it again.

@@ -42,6 +42,20 @@ async fn once_settled_nothing_is_written() -> Result<()> {
     sandbox.finish().await
 }
 
+#[tokio::test]
+async fn a_new_leader_counts_the_releases_that_rest() -> Result<()> {
+    let (sandbox, mut first) = with_first_release().await?;
+    first.terminate().await?;
+    let second = sandbox.operator("two")?;
+    second.await_leading().await?;
+    second
+        .await_metric("changeover_releases{phase=\"Live\"}", LIMIT, |count| {
+            count > 0.0
+        })
+        .await?;
+    sandbox.finish().await
+}
+
 /// Changes the release in a way that means nothing, and waits until the operator has looked at it.
 pub(crate) async fn touch(
     sandbox: &Sandbox,
