@@ -102,12 +102,15 @@ pub(crate) fn contested(turn: &mut Turn<'_>) -> Option<Timestamp> {
     let others: BTreeSet<&str> = others.map(String::as_str).collect();
     let others: Vec<&str> = others.into_iter().collect();
     let others = others.join(", ");
-    turn.say(
-        Some(Reason::SelectorContested),
-        format!(
-            "the selector of Service {service} is changed again and again (field managers beside ours: {others}): let nothing else write it; it is put back at most once a second"
-        ),
-    );
+    // What keeps clients from being served, or a spec from being carried out, is told first.
+    if !turn.why.stalled {
+        turn.say(
+            Some(Reason::SelectorContested),
+            format!(
+                "the selector of Service {service} is changed again and again (field managers beside ours: {others}): let nothing else write it; it is put back at most once a second"
+            ),
+        );
+    }
     now.checked_add(APART).ok()
 }
 

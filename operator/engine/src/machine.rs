@@ -157,13 +157,12 @@ impl<'a> Turn<'a> {
             phase::describe(&mut self);
         }
         let contested_at = live::contested(&mut self);
-        // What was refused and is about to be tried again is told first.
+        // What was refused is told first, whether it is tried again now or later.
         let put_off = self.put_off.take();
         let put_off_until = put_off.as_ref().map(|repair| repair.until);
         let refusal = match &mv {
             Move::Requests(requests) => explain::refused(self.world, requests),
-            _ if self.why.reason.is_none() => put_off.map(|repair| repair.refusal),
-            _ => None,
+            _ => put_off.map(|repair| repair.refusal),
         };
         let is_refused = refusal.is_some();
         if let Some((reason, message)) = refusal {
@@ -239,6 +238,7 @@ impl<'a> Turn<'a> {
             || rejected.is_some_and(|revision| revision == self.wanted)
     }
 
+    /// Fills in what follows from the world.
     fn derive(&mut self) {
         let release = self.world.release();
         if self.speaks_of_spec() {
