@@ -191,10 +191,7 @@ fn promote(turn: &mut Turn<'_>) {
 
 /// A retry is of the rejected revision that the spec names; of anything else it is none.
 fn retry(turn: &mut Turn<'_>) {
-    let rejected = turn.next.rejected.as_ref();
-    let is_refused = rejected.is_some_and(|r| r.revision == turn.wanted);
-    if turn.asked.retry && !is_refused {
-        turn.asked.retry = false;
+    if turn.asked.retry && !turn.is_rejected() {
         turn.tell(
             News::NothingToDo,
             format!("retry: {} was not rejected", turn.spec.version),

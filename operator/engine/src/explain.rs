@@ -30,11 +30,13 @@ pub(crate) fn unready(world: World<'_>, role: &ColourStatus) -> String {
     let mut reasons: Vec<String> = Vec::new();
     let Some(stored) = world.stored(&role.revision) else {
         let is_lost = world.spec().revision != role.revision;
-        let lost = format!(
-            "stored revision {} is gone and the spec names another: apply {} again",
-            role.revision, role.version
-        );
-        return if is_lost { lost } else { String::new() };
+        let lost = is_lost.then(|| {
+            format!(
+                "stored revision {} is gone and the spec names another: apply {} again",
+                role.revision, role.version
+            )
+        });
+        return lost.unwrap_or_default();
     };
     for count in world.counts(role, stored) {
         if count.ready < count.desired {

@@ -229,13 +229,12 @@ impl<'a> Turn<'a> {
     /// Whether the status is about what the spec names now. While the operator still sees to an older one, to who
     /// reads `observedGeneration` the newer was not seen yet: its outcome would be taken for that of the older.
     fn speaks_of_spec(&self) -> bool {
-        let next = &self.next;
-        let roles = [&next.candidate, &next.live];
-        let mut revisions = roles.into_iter().flatten().map(|role| &role.revision);
-        let rejected = next.rejected.as_ref().map(|rejected| &rejected.revision);
+        let mut roles = [&self.next.candidate, &self.next.live]
+            .into_iter()
+            .flatten();
         self.invalid.is_some()
-            || revisions.any(|revision| revision == self.wanted)
-            || rejected.is_some_and(|revision| revision == self.wanted)
+            || self.is_rejected()
+            || roles.any(|role| role.revision == self.wanted)
     }
 
     /// Fills in what follows from the world.

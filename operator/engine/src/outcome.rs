@@ -36,6 +36,12 @@ impl Turn<'_> {
         self.next.history.truncate(HISTORY);
     }
 
+    /// Whether the revision that the spec names is one not to try again.
+    pub(crate) fn is_rejected(&self) -> bool {
+        let rejected = self.next.rejected.as_ref();
+        rejected.is_some_and(|r| r.revision == self.wanted)
+    }
+
     /// Marks the candidate's revision as one not to try again.
     pub(crate) fn blame(&mut self, reason: Reason, message: &str) {
         if let Some(candidate) = &self.next.candidate {

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use changeover_crds::{Colour, Phase, names};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Value;
 
 use crate::trace::Mark;
 
@@ -118,7 +117,7 @@ impl Shown for Pod {
         let is_ready = conditions.any(|c| c.r#type == "Ready" && c.status == "True")
             && self.metadata.deletion_timestamp.is_none();
         let colour = self.metadata.labels.get(names::COLOUR);
-        let colour = colour.and_then(|label| colour_of(label));
+        let colour = colour.and_then(|label| Colour::from_label(label));
         let mark = colour.map(|colour| Mark::Ready(colour, self.name().to_owned()));
         mark.filter(|_| is_ready).into_iter().collect()
     }
@@ -135,7 +134,7 @@ impl Shown for Service {
         };
         let selector = self.spec.as_ref().and_then(|s| s.selector.as_ref());
         let colour = selector.and_then(|s| s.get(names::COLOUR));
-        let colour = colour.and_then(|label| colour_of(label));
+        let colour = colour.and_then(|label| Colour::from_label(label));
         let mark = colour.map(|colour| Mark::Points(service.to_owned(), colour));
         mark.into_iter().collect()
     }
@@ -167,8 +166,4 @@ impl Shown for Slice {
 fn live(of: &Metadata) -> Option<&str> {
     let role = of.labels.get(names::ROLE)?;
     (role == names::ROLE_LIVE).then(|| of.labels.get(names::SERVICE).map(String::as_str))?
-}
-
-fn colour_of(label: &str) -> Option<Colour> {
-    serde_json::from_value(Value::String(label.to_owned())).ok()
 }

@@ -55,11 +55,7 @@ fn next_release(turn: &mut Turn<'_>, retry: bool) -> Option<Move> {
     if turn.invalid.is_some() {
         return None;
     }
-    let refused = turn
-        .next
-        .rejected
-        .as_ref()
-        .is_some_and(|r| r.revision == turn.wanted);
+    let refused = turn.is_rejected();
     if refused && !retry {
         return None;
     }

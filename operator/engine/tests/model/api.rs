@@ -13,7 +13,7 @@ use super::checker::Checker;
 #[derive(Clone, Default)]
 pub struct Api {
     server: Server,
-    /// Deployments of which an admission policy takes no change, by name.
+    /// Children of which an admission policy takes no change, by name.
     pub denied: BTreeSet<&'static str>,
     /// Writes of the operator that were carried out, for people who read a failure.
     pub log: Vec<Arc<str>>,

@@ -4,7 +4,8 @@ use jiff::SignedDuration;
 
 use crate::model::{Pass, Story, World, exchange, live, spec};
 
-use super::stories;
+use super::children::select;
+use super::{stories, until_idle};
 
 stories!(
     approved_release,
@@ -287,12 +288,9 @@ fn approval_seen_late() -> Story {
 fn contested_selector_while_awaiting_approval() -> Story {
     awaiting("contested selector while awaiting approval")
         .when(|w| {
-            let green = w.raw("Service", "shop-user-green")["spec"]["selector"].clone();
             for _ in 0..5 {
-                w.edit("Service", "shop-user", |s| {
-                    s["spec"]["selector"] = green.clone()
-                });
-                assert!((0..100).any(|_| matches!(w.step(), Pass::Idle(_))));
+                select(w, "shop-user", "green");
+                until_idle(w);
             }
             let (reason, _) = w.condition("Reconciling").unwrap();
             assert_eq!(reason, "SelectorContested");

@@ -213,7 +213,7 @@ fn ports_edited() -> Story {
         .then("they are put back", repaired)
 }
 
-fn select(w: &mut World, service: &str, colour: &str) {
+pub(super) fn select(w: &mut World, service: &str, colour: &str) {
     let selector = w.raw("Service", &format!("{service}-{colour}"))["spec"]["selector"].clone();
     w.edit("Service", service, |s| s["spec"]["selector"] = selector);
 }

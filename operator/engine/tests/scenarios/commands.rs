@@ -1,11 +1,10 @@
 //! Deletion of the release.
 
-use serde_json::Value;
-
 use crate::model::{Story, World, exchange, live, warm};
 
 use super::approval::manual;
-use super::stories;
+use super::refuse::broken;
+use super::{released, stories};
 
 stories!(
     deletion,
@@ -39,45 +38,45 @@ fn deletion() -> Story {
         .then("nothing is written", nothing_is_written)
 }
 
-fn deleted(name: &'static str, spec: Value, phase: &'static str) -> Story {
-    let mut world = live();
-    world.apply(spec);
+fn deleted(name: &'static str, world: World, phase: &'static str) -> Story {
     Story::given(name, world)
         .during(phase, delete_release)
         .then("nothing is written", nothing_is_written)
 }
 
 fn deletion_while_preparing() -> Story {
-    deleted("deletion while preparing", exchange("2"), "Preparing")
+    let world = released(live(), exchange("2"));
+    deleted("deletion while preparing", world, "Preparing")
 }
 
 fn deletion_while_verifying() -> Story {
-    deleted("deletion while verifying", exchange("2"), "Verifying")
+    let world = released(live(), exchange("2"));
+    deleted("deletion while verifying", world, "Verifying")
 }
 
 fn deletion_while_awaiting_approval() -> Story {
-    let spec = manual("2");
-    deleted("deletion while awaiting approval", spec, "AwaitingApproval")
+    let world = released(live(), manual("2"));
+    deleted(
+        "deletion while awaiting approval",
+        world,
+        "AwaitingApproval",
+    )
 }
 
 fn deletion_while_baking() -> Story {
-    deleted("deletion while baking", exchange("2"), "Baking")
+    let world = released(live(), exchange("2"));
+    deleted("deletion while baking", world, "Baking")
 }
 
 fn deletion_while_rolling_back() -> Story {
-    Story::given("deletion while rolling back", warm())
-        .when(|w| w.annotate("rollback", "1"))
-        .during("RollingBack", delete_release)
-        .then("nothing is written", nothing_is_written)
+    let mut world = warm();
+    world.annotate("rollback", "1");
+    deleted("deletion while rolling back", world, "RollingBack")
 }
 
 fn deletion_while_rejected() -> Story {
-    let mut world = live();
-    world.answers.insert("trade:2".into(), "1".into());
-    world.apply(exchange("2"));
-    Story::given("deletion while rejected", world)
-        .during("Rejected", delete_release)
-        .then("nothing is written", nothing_is_written)
+    let world = released(broken(), exchange("2"));
+    deleted("deletion while rejected", world, "Rejected")
 }
 
 fn deletion_while_switching() -> Story {

@@ -6,7 +6,8 @@ use serde_json::Value;
 use crate::model::{Story, World, exchange, live, warm};
 
 use super::approval::manual;
-use super::stories;
+use super::refuse::broken;
+use super::{released, stories};
 
 stories!(
     status_lost_while_live,
@@ -87,12 +88,6 @@ fn lost(name: &'static str, world: World, phase: &'static str) -> Story {
     Story::given(name, world).during(phase, lose)
 }
 
-fn released(spec: Value) -> World {
-    let mut world = live();
-    world.apply(spec);
-    world
-}
-
 fn is_live(w: &World, phase: &str, version: &str) {
     let live = w.status().live.unwrap().version;
     assert_eq!((w.phase().as_str(), live.as_str()), (phase, version));
@@ -101,14 +96,14 @@ fn is_live(w: &World, phase: &str, version: &str) {
 fn status_lost_while_verifying() -> Story {
     lost(
         "status lost while verifying",
-        released(exchange("2")),
+        released(live(), exchange("2")),
         "Verifying",
     )
     .then("the release goes on", |w| is_live(w, "Warm", "2"))
 }
 
 fn status_lost_while_awaiting_approval() -> Story {
-    let world = released(manual("2"));
+    let world = released(live(), manual("2"));
     lost(
         "status lost while awaiting approval",
         world,
@@ -120,7 +115,7 @@ fn status_lost_while_awaiting_approval() -> Story {
 fn status_lost_while_baking() -> Story {
     lost(
         "status lost while baking",
-        released(exchange("2")),
+        released(live(), exchange("2")),
         "Baking",
     )
     .then("live is what the selectors say", |w| {
@@ -138,8 +133,7 @@ fn status_lost_while_rolling_back() -> Story {
 }
 
 fn status_lost_while_rejected() -> Story {
-    let mut world = released(exchange("2"));
-    world.answers.insert("trade:2".into(), "1".into());
+    let world = released(broken(), exchange("2"));
     lost("status lost while rejected", world, "Rejected").then(
         "it is tried again, and rejected",
         |w| {

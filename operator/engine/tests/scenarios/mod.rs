@@ -1,6 +1,8 @@
 //! Stories of releases. Each is a test, and each is run again under every fault.
 
-use crate::model::Story;
+use serde_json::Value;
+
+use crate::model::{Pass, Story, World};
 
 mod approval;
 mod bake;
@@ -16,6 +18,17 @@ mod release;
 mod rollback;
 mod supersede;
 mod switch;
+
+/// The world, in which someone has just applied another spec.
+fn released(mut world: World, spec: Value) -> World {
+    world.apply(spec);
+    world
+}
+
+/// Passes until the operator waits.
+fn until_idle(w: &mut World) {
+    assert!((0..100).any(|_| matches!(w.step(), Pass::Idle(_))));
+}
 
 /// Makes every story a test, and lists them for the sweep.
 macro_rules! stories {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::model::{Fate, Pass, Story, World, exchange, live, spec};
+use crate::model::{Fate, Story, World, exchange, live, spec};
 
-use super::stories;
+use super::{stories, until_idle};
 
 stories!(
     broken_probe,
@@ -28,7 +28,7 @@ stories!(
 );
 
 /// Version 2 answers as if it were 1.
-fn broken() -> World {
+pub(super) fn broken() -> World {
     let mut world = live();
     world.answers.insert("trade:2".into(), "1".into());
     world
@@ -192,7 +192,7 @@ fn policy_takes_no_change_of_what_is_live() -> Story {
             w.delete("Service", "shop-user");
         })
         .during("Warm", |w| {
-            assert!((0..100).any(|_| matches!(w.step(), Pass::Idle(_))));
+            until_idle(w);
             assert_eq!(w.status().live.unwrap().version, "2");
             let selector = &w.raw("Service", "shop-user")["spec"]["selector"];
             assert_eq!(selector["changeover.dev/colour"], "green");
