@@ -10,8 +10,10 @@ mod crd;
 mod history;
 mod journey;
 pub mod names;
+mod pod;
 mod schema;
 mod service;
+mod smoke;
 mod spec;
 mod status;
 
@@ -20,7 +22,12 @@ pub use crd::definition;
 pub use history::{HistoryEntry, Outcome, Rejection};
 pub use journey::{Journey, JourneyStep, StepExpectation, StepMethod};
 pub use kube_core::{CustomResourceExt, Duration, Resource, ResourceExt};
-pub use service::{EnvVar, Expectation, HttpMethod, Resources, SecretKey, ServiceSpec, SmokeProbe};
+pub use pod::{
+    ConfigMapVolume, EmptyDirMedium, EmptyDirVolume, ImagePullSecret, SecretVolume, TaintEffect,
+    Toleration, TolerationOperator, Volume,
+};
+pub use service::{EnvVar, Resources, SecretKey, ServiceSpec};
+pub use smoke::{Expectation, HttpMethod, SmokeProbe};
 pub use spec::{
     Drain, ExchangeRelease, ExchangeReleaseSpec, Promotion, PromotionMode, Verification,
 };

@@ -68,6 +68,50 @@ pub(crate) fn quantities(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// Keys of labels and annotations: a name, with a domain before it or not.
+const QUALIFIED: &str =
+    "^([a-z0-9][a-z0-9.-]{0,252}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$";
+/// Values of labels.
+const LABEL: &str = "^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$";
+
+/// What the operator sets itself, nobody else does.
+pub(crate) fn pod_labels(_: &mut SchemaGenerator) -> Schema {
+    let ours = "key.startsWith('changeover.dev/') || key.startsWith('app.kubernetes.io/')";
+    marks(
+        json_schema!({ "type": "string", "maxLength": 63, "pattern": LABEL }),
+        &format!("!({ours})"),
+        "a label's key is a name, with a domain before it or not, and not of changeover.dev or app.kubernetes.io: those are set by the operator",
+    )
+}
+
+pub(crate) fn pod_annotations(_: &mut SchemaGenerator) -> Schema {
+    marks(
+        json_schema!({ "type": "string", "maxLength": 4096 }),
+        "!key.startsWith('changeover.dev/')",
+        "an annotation's key is a name, with a domain before it or not, and not of changeover.dev: those are set by the operator",
+    )
+}
+
+pub(crate) fn node_selector(_: &mut SchemaGenerator) -> Schema {
+    marks(
+        json_schema!({ "type": "string", "maxLength": 63, "pattern": LABEL }),
+        "true",
+        "a node's label has a name as key, with a domain before it or not",
+    )
+}
+
+fn marks(value: Schema, allowed: &str, message: &str) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": value,
+        "x-kubernetes-validations": [{
+            "rule": format!("self.all(key, key.matches('{QUALIFIED}') && {allowed})"),
+            "message": message,
+        }],
+    })
+}
+
 /// JSONPath to any JSON value.
 pub(crate) fn json_expectations(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

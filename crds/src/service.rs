@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
-use kube_core::Duration;
 use kube_derive::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::pod::{ImagePullSecret, Toleration, Volume};
 use crate::schema;
+use crate::smoke::SmokeProbe;
 
 /// One service of the exchange.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -80,6 +81,39 @@ pub struct ServiceSpec {
     #[serde(default = "default_grace")]
     #[schemars(range(min = 6, max = 3600))]
     pub termination_grace_period_seconds: i64,
+    /// Labels of the pods, beside those that the operator sets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::pod_labels")]
+    pub pod_labels: BTreeMap<String, String>,
+    /// Annotations of the pods.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::pod_annotations")]
+    pub pod_annotations: BTreeMap<String, String>,
+    /// Labels that a node must have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::node_selector")]
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints of nodes that the pods put up with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub tolerations: Vec<Toleration>,
+    /// What is mounted, beside the operator's own `/tmp`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub volumes: Vec<Volume>,
+    /// Secrets of this namespace with which the kubelet pulls the image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub image_pull_secrets: Vec<ImagePullSecret>,
+    /// An existing PriorityClass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub priority_class_name: Option<String>,
+    /// An existing ServiceAccount of this namespace. Its token is not mounted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub service_account_name: Option<String>,
     /// Requests that every pod of the idle colour must answer as expected before clients see it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -149,84 +183,5 @@ impl Resources {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty() && self.limits.is_empty()
-    }
-}
-
-/// One request to a pod of the idle colour, on `port`, and what must come back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SmokeProbe {
-    /// Path and query. The host is always one of our own pods.
-    #[schemars(length(min = 1, max = 1024), regex(pattern = r"^/"))]
-    pub path: String,
-    /// GET or HEAD: a smoke probe changes nothing.
-    #[serde(default)]
-    pub method: HttpMethod,
-    /// What must come back.
-    #[serde(default)]
-    pub expect: Expectation,
-    /// How long one attempt may take.
-    #[serde(default = "default_probe_timeout")]
-    #[schemars(schema_with = "schema::deadline")]
-    pub timeout: Duration,
-    /// How many attempts a pod has.
-    #[serde(default = "default_attempts")]
-    #[schemars(range(min = 1, max = 10))]
-    pub attempts: u8,
-}
-
-fn default_probe_timeout() -> Duration {
-    std::time::Duration::from_secs(5).into()
-}
-fn default_attempts() -> u8 {
-    3
-}
-
-/// Method of a smoke probe.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum HttpMethod {
-    /// GET.
-    #[default]
-    #[serde(rename = "GET")]
-    Get,
-    /// HEAD: no body, so no JSON expectations.
-    #[serde(rename = "HEAD")]
-    Head,
-}
-
-/// What an answer must look like.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Expectation {
-    /// Status code.
-    #[serde(default = "default_status")]
-    #[schemars(range(min = 100, max = 599))]
-    pub status: u16,
-    /// JSONPath (RFC 9535) to the value it must select.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "schema::json_expectations")]
-    pub json: BTreeMap<String, serde_json::Value>,
-}
-
-impl Default for Expectation {
-    fn default() -> Self {
-        Self {
-            status: default_status(),
-            json: BTreeMap::new(),
-        }
-    }
-}
-
-fn default_status() -> u16 {
-    200
-}
-
-impl HttpMethod {
-    /// The method's name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-        }
     }
 }

@@ -21,7 +21,7 @@
   resources:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- range $field := list "command" "args" "env" "readiness" "liveness" "terminationGracePeriodSeconds" }}
+  {{- range $field := list "command" "args" "env" "readiness" "liveness" "terminationGracePeriodSeconds" "podLabels" "podAnnotations" "nodeSelector" "tolerations" "volumes" "imagePullSecrets" "priorityClassName" "serviceAccountName" }}
   {{- with get $own $field }}
   {{ $field }}:
     {{- toYaml . | nindent 4 }}

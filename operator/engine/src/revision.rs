@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use changeover_crds::{
-    Drain, EnvVar, ExchangeReleaseSpec, Resources, ServiceSpec, SmokeProbe, Verification, names,
+    Drain, EnvVar, ExchangeReleaseSpec, ImagePullSecret, Resources, ServiceSpec, SmokeProbe,
+    Toleration, Verification, Volume, names,
 };
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
@@ -166,6 +167,22 @@ struct Reaching<'a> {
     liveness: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     grace: Option<i64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pod_labels: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pod_annotations: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    node_selector: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "<[Toleration]>::is_empty")]
+    tolerations: &'a [Toleration],
+    #[serde(skip_serializing_if = "<[Volume]>::is_empty")]
+    volumes: &'a [Volume],
+    #[serde(skip_serializing_if = "<[ImagePullSecret]>::is_empty")]
+    image_pull_secrets: &'a [ImagePullSecret],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority_class_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_account_name: Option<&'a str>,
 }
 
 impl<'a> Reaching<'a> {
@@ -186,6 +203,14 @@ impl<'a> Reaching<'a> {
             liveness: unless(&service.liveness, "/livez"),
             grace: (service.termination_grace_period_seconds != 45)
                 .then_some(service.termination_grace_period_seconds),
+            pod_labels: &service.pod_labels,
+            pod_annotations: &service.pod_annotations,
+            node_selector: &service.node_selector,
+            tolerations: &service.tolerations,
+            volumes: &service.volumes,
+            image_pull_secrets: &service.image_pull_secrets,
+            priority_class_name: service.priority_class_name.as_deref(),
+            service_account_name: service.service_account_name.as_deref(),
         }
     }
 }
@@ -285,6 +310,20 @@ mod tests {
             ("secrets", serde_json::json!(["s"])),
             ("args", serde_json::json!(["-v"])),
             ("terminationGracePeriodSeconds", serde_json::json!(60)),
+            ("podLabels", serde_json::json!({"team": "core"})),
+            ("podAnnotations", serde_json::json!({"team": "core"})),
+            ("nodeSelector", serde_json::json!({"disk": "ssd"})),
+            ("tolerations", serde_json::json!([{"operator": "Exists"}])),
+            (
+                "volumes",
+                serde_json::json!([{"name": "ca", "mountPath": "/ca", "secret": {"secretName": "ca"}}]),
+            ),
+            (
+                "imagePullSecrets",
+                serde_json::json!([{"name": "registry"}]),
+            ),
+            ("priorityClassName", serde_json::json!("high")),
+            ("serviceAccountName", serde_json::json!("user")),
         ] {
             let mut other = base();
             other["services"][0][field] = value;

@@ -1,5 +1,7 @@
 //! Pods as they should be: the template that a stored revision holds.
 
+use std::collections::BTreeMap;
+
 use changeover_crds::{ServiceSpec, names};
 use serde_json::{Value, json};
 
@@ -48,18 +50,18 @@ pub(crate) fn pod_template(
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": true,
         },
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+        "volumeMounts": mounts(service),
     });
     for (field, words) in [("command", &service.command), ("args", &service.args)] {
         if !words.is_empty() {
             set(&mut container, field, json!(words));
         }
     }
-    json!({
-        "metadata": {"labels": labels(release, &service.name, Some(revision), None)},
-        "spec": {
+    let labels = labels(release, &service.name, Some(revision), None);
+    let mut metadata = json!({"labels": with(&labels, &service.pod_labels)});
+    let mut spec = json!({
             "containers": [container],
-            "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": TMP_LIMIT}}],
+            "volumes": volumes(service),
             "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
             "automountServiceAccountToken": false,
             "enableServiceLinks": false,
@@ -68,10 +70,64 @@ pub(crate) fn pod_template(
                 "maxSkew": 1,
                 "topologyKey": "kubernetes.io/hostname",
                 "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": labels(release, &service.name, Some(revision), None)},
+                "labelSelector": {"matchLabels": labels},
             }],
-        },
-    })
+    });
+    let annotations = asked(json!(service.pod_annotations));
+    set_some(&mut metadata, "annotations", annotations);
+    for (field, value) in placement(service) {
+        set_some(&mut spec, field, value);
+    }
+    json!({"metadata": metadata, "spec": spec})
+}
+
+/// Ours go before.
+fn with(ours: &BTreeMap<String, String>, theirs: &BTreeMap<String, String>) -> Value {
+    let mut all = theirs.clone();
+    all.extend(ours.clone());
+    json!(all)
+}
+
+/// What is set of a pod only where it is asked for.
+fn placement(service: &ServiceSpec) -> [(&'static str, Option<Value>); 5] {
+    let name = |name: &Option<String>| asked(json!(name));
+    [
+        ("nodeSelector", asked(json!(service.node_selector))),
+        ("tolerations", asked(json!(service.tolerations))),
+        ("imagePullSecrets", asked(json!(service.image_pull_secrets))),
+        ("priorityClassName", name(&service.priority_class_name)),
+        ("serviceAccountName", name(&service.service_account_name)),
+    ]
+}
+
+fn asked(value: Value) -> Option<Value> {
+    let is_empty = value.is_null() || value == json!({}) || value == json!([]);
+    (!is_empty).then_some(value)
+}
+
+fn set_some(object: &mut Value, field: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        set(object, field, value);
+    }
+}
+
+fn mounts(service: &ServiceSpec) -> Vec<Value> {
+    let theirs = service.volumes.iter();
+    let theirs = theirs.map(|volume| json!({"name": volume.name, "mountPath": volume.mount_path}));
+    let ours = json!({"name": "tmp", "mountPath": "/tmp"});
+    std::iter::once(ours).chain(theirs).collect()
+}
+
+fn volumes(service: &ServiceSpec) -> Vec<Value> {
+    let theirs = service.volumes.iter().map(|volume| {
+        let mut source = json!(volume);
+        if let Value::Object(fields) = &mut source {
+            fields.remove("mountPath");
+        }
+        source
+    });
+    let ours = json!({"name": "tmp", "emptyDir": {"sizeLimit": TMP_LIMIT}});
+    std::iter::once(ours).chain(theirs).collect()
 }
 
 fn probe(path: &str, port: i32, period: i32, failures: i32) -> Value {

@@ -49,6 +49,36 @@ pub fn with_tag(version: &str, tag: &str) -> Value {
     })
 }
 
+/// One version of the exchange whose first service has all that pods can have beside their container. They run with
+/// a PriorityClass and a ServiceAccount called [`NAME`].
+#[must_use]
+pub fn placed(version: &str) -> Value {
+    let mut release = exchange(version);
+    let placement = json!({
+        "podLabels": {"team": "core"},
+        "podAnnotations": {"prometheus.io/scrape": "true"},
+        "nodeSelector": {"node.kubernetes.io/instance-type": "large"},
+        "tolerations": [
+            {"operator": "Exists"},
+            {"key": "spot", "value": "true", "effect": "NoExecute", "tolerationSeconds": 60},
+        ],
+        "volumes": [
+            {"name": "ca", "mountPath": "/etc/ca", "configMap": {"name": "ca"}},
+            {"name": "key", "mountPath": "/etc/key", "secret": {"secretName": "key"}},
+            {"name": "scratch", "mountPath": "/scratch", "emptyDir": {"sizeLimit": "64Mi", "medium": "Memory"}},
+        ],
+        "imagePullSecrets": [{"name": "registry"}],
+        "priorityClassName": NAME,
+        "serviceAccountName": NAME,
+    });
+    if let (Some(Value::Object(service)), Value::Object(placement)) =
+        (release.pointer_mut("/spec/services/0"), placement)
+    {
+        service.extend(placement);
+    }
+    release
+}
+
 /// Whether a release's status is as asked for, beside its phase.
 pub(crate) fn live_version(release: &ExchangeRelease) -> Option<&str> {
     let live = release.status.as_ref()?.live.as_ref()?;

@@ -120,6 +120,69 @@ async fn what_reaches_a_pod_is_checked_before() -> Result<()> {
 }
 
 #[tokio::test]
+async fn where_pods_run_is_checked_before() -> Result<()> {
+    let volume = |volume: Value| service("volumes", json!([volume]));
+    assert_refused(vec![
+        (
+            "a label of ours",
+            service("podLabels", json!({"changeover.dev/colour": "green"})),
+            "those are set by the operator",
+        ),
+        (
+            "a label with a space",
+            service("podLabels", json!({"team": "the core"})),
+            "podLabels.team in body should match",
+        ),
+        (
+            "an annotation without a name",
+            service("podAnnotations", json!({"example.com/": "x"})),
+            "an annotation's key is a name",
+        ),
+        (
+            "a toleration of nothing",
+            service("tolerations", json!([{"value": "x"}])),
+            "a toleration names the key of a taint",
+        ),
+        (
+            "a toleration that ends",
+            service("tolerations", json!([{"key": "a", "effect": "NoSchedule", "tolerationSeconds": 5}])),
+            "tolerationSeconds goes with effect NoExecute only",
+        ),
+        (
+            "a volume of nothing",
+            volume(json!({"name": "a", "mountPath": "/a"})),
+            "set exactly one of configMap, secret and emptyDir",
+        ),
+        (
+            "a volume of two things",
+            volume(json!({"name": "a", "mountPath": "/a", "configMap": {"name": "a"}, "secret": {"secretName": "a"}})),
+            "set exactly one of configMap, secret and emptyDir",
+        ),
+        (
+            "a path of the node",
+            volume(json!({"name": "a", "mountPath": "/a", "hostPath": {"path": "/"}})),
+            r#"unknown field "spec.services[0].volumes[0].hostPath""#,
+        ),
+        (
+            "our own volume",
+            volume(json!({"name": "tmp", "mountPath": "/a", "configMap": {"name": "a"}})),
+            "the volume tmp is the operator's own",
+        ),
+        (
+            "our own path",
+            volume(json!({"name": "a", "mountPath": "/tmp", "configMap": {"name": "a"}})),
+            "/tmp is there already",
+        ),
+        (
+            "a directory without end",
+            volume(json!({"name": "a", "mountPath": "/a", "emptyDir": {}})),
+            "sizeLimit: Required value",
+        ),
+    ])
+    .await
+}
+
+#[tokio::test]
 async fn probes_can_be_answered() -> Result<()> {
     assert_refused(vec![
         (

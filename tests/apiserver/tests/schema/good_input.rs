@@ -1,5 +1,5 @@
 use anyhow::{Context, Result};
-use changeover_apiserver_tests::{Sandbox, examples, rendered, test_client};
+use changeover_apiserver_tests::{Sandbox, examples, placed, rendered, test_client};
 use hyper::Request;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams};
@@ -176,6 +176,7 @@ async fn limits_themselves_are_allowed() -> Result<()> {
             "/spec/services/0/smoke",
             json!([{"path": "/", "method": "HEAD"}]),
         ),
+        placed("1.0.0"),
     ];
     for release in good {
         let answer = try_create(&client, &release).await?;
