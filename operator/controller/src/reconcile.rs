@@ -16,6 +16,7 @@ use crate::ask;
 use crate::client::CallError;
 use crate::context::{Context, Scope};
 use crate::look::Look;
+use crate::memory::Doubt;
 use crate::shelf::{Release, Watched};
 use crate::tell;
 
@@ -87,6 +88,10 @@ async fn go_on(look: &mut Look<'_>, notices: &mut Vec<Notice>) -> Result<Option<
         if seen.release.metadata.deletion_timestamp.is_some() {
             ctx.memory.hush(Some(&look.uid));
         }
+        if let Some(doubt) = ctx.memory.arrived(&look.uid, &seen.release) {
+            tell::figures(ctx, doubt.old.as_ref(), &doubt.new);
+            notices.extend(doubt.notices);
+        }
         let now = Timestamp::now();
         let decision = ask_and_decide(ctx, &mut seen, now);
         if !look.covers(decision.reads) {
@@ -94,14 +99,16 @@ async fn go_on(look: &mut Look<'_>, notices: &mut Vec<Notice>) -> Result<Option<
             continue;
         }
         let pause = match &decision.step {
-            Step::Status(status) => match write_status(look, &seen, status).await? {
-                Written::Yes => {
-                    notices.extend(decision.notices);
-                    None
+            Step::Status(status) => {
+                match write_status(look, &seen, status, decision.notices).await? {
+                    Written::Yes(news) => {
+                        notices.extend(news);
+                        None
+                    }
+                    Written::Outdated => None,
+                    Written::Refused => Some(SHORT_PAUSE),
                 }
-                Written::Outdated => None,
-                Written::Refused => Some(SHORT_PAUSE),
-            },
+            }
             Step::Requests(requests) => carry_out(look, &seen, requests).await,
             Step::Ask(_) => Some(PAUSE),
             Step::Wait(Some(until)) => Some(remaining(now, *until)),
@@ -134,7 +141,8 @@ fn ask_and_decide(ctx: &Arc<Context>, seen: &mut Observation, now: Timestamp) ->
 
 /// What a write of the status came to.
 enum Written {
-    Yes,
+    /// And this has become true.
+    Yes(Vec<Notice>),
     /// Someone changed the release before.
     Outdated,
     /// It does not fit the definition in the cluster.
@@ -145,16 +153,18 @@ async fn write_status(
     look: &mut Look<'_>,
     seen: &Observation,
     status: &ExchangeReleaseStatus,
+    news: Vec<Notice>,
 ) -> Result<Written, Error> {
     let (ctx, old) = (look.scope.ctx, &seen.release);
     match act::write_status(look.scope, old, status).await {
         Ok(release) => {
             ctx.memory.note(&look.uid, |notes| {
                 notes.written = release.resource_version().map(|v| (Timestamp::now(), v));
+                notes.doubt = None;
             });
             look.wrote(release);
             tell::figures(ctx, old.status.as_ref(), status);
-            Ok(Written::Yes)
+            Ok(Written::Yes(news))
         }
         Err(error) => {
             ctx.metrics.refused("status", error.reason());
@@ -164,7 +174,12 @@ async fn write_status(
                     Ok(Written::Outdated)
                 }
                 422 => Ok(Written::Refused),
-                _ => Err(error.into()),
+                _ => {
+                    let doubt = Doubt::of(old, status, news);
+                    ctx.memory
+                        .note(&look.uid, |notes| notes.doubt = Some(doubt));
+                    Err(error.into())
+                }
             }
         }
     }
@@ -219,6 +234,7 @@ mod tests {
                 name: "exchange-user".to_owned(),
                 code: 422,
                 message: String::new(),
+                is_terminating: false,
                 since,
                 last,
             };

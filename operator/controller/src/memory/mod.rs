@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use changeover_crds::{Phase, ResourceExt, names};
+use changeover_crds::{ExchangeRelease, Phase, ResourceExt, names};
 use changeover_engine::{
     Failure, Flipped, Memo, Observation, QuestionKey, Record, Through, revision_of,
 };
@@ -12,8 +12,10 @@ use k8s_openapi::api::core::v1::Service;
 use tokio::task::AbortHandle;
 
 use crate::shelf::Watched;
+pub use doubt::Doubt;
 use read::Read;
 
+mod doubt;
 mod read;
 
 /// How long an answer outlives the probe or journey in the spec that it belongs to.
@@ -31,6 +33,8 @@ pub struct Notes {
     pub phase: Option<Phase>,
     /// When we last wrote the status, and the `resourceVersion` that it came to.
     pub written: Option<(Timestamp, String)>,
+    /// A write of the status that may have arrived.
+    pub doubt: Option<Doubt>,
     read: Read,
     memo: Arc<Memo>,
 }
@@ -114,6 +118,14 @@ impl Memory {
         let notes = notes.get(&release.uid().unwrap_or_default());
         let written = notes.and_then(|notes| notes.written.as_ref());
         written.is_some_and(|(_, version)| release.resource_version().as_ref() == Some(version))
+    }
+
+    /// The write that was not answered, once the release shows that it arrived.
+    pub fn arrived(&self, uid: &str, release: &ExchangeRelease) -> Option<Doubt> {
+        let mut notes = self.lock();
+        let doubt = &mut notes.get_mut(uid)?.doubt;
+        let stands = doubt.as_ref()?.stands(release)?;
+        doubt.take().filter(|_| stands)
     }
 
     /// Gives up every question, of one release or of all.

@@ -11,7 +11,7 @@ use serde_json::{Value, from_value, json};
 use tokio::task::JoinHandle;
 
 use super::read::{FRESH, LOOK};
-use super::{Heard, KEPT, Memory};
+use super::{Doubt, Heard, KEPT, Memory};
 use crate::shelf::Watched;
 use crate::shown::Shown;
 
@@ -325,4 +325,29 @@ fn what_was_worked_out_goes_when_versions_may_begin_anew() {
     assert!(Arc::ptr_eq(&memo, &recalled(&memory).memo));
     memory.unlearn(None);
     assert!(!Arc::ptr_eq(&memo, &recalled(&memory).memo));
+}
+
+#[test]
+fn a_write_without_an_answer_is_told_once_the_release_shows_it() {
+    let was = seen(&[], 1).release;
+    let mut new = was.status.clone().unwrap();
+    new.phase = Some(changeover_crds::Phase::Switching);
+    let at = |version: &str, status| {
+        let mut release = was.clone();
+        release.metadata.resource_version = Some(version.to_owned());
+        release.status = Some(status);
+        release
+    };
+    let before = at("7", was.status.clone().unwrap());
+    let arrived = |then: &ExchangeRelease| {
+        let memory = Memory::default();
+        let doubt = Doubt::of(&before, &new, Vec::new());
+        memory.note(UID, |notes| notes.doubt = Some(doubt));
+        assert!(memory.arrived(UID, &before).is_none(), "nobody knows yet");
+        let first = memory.arrived(UID, then).is_some();
+        assert!(memory.arrived(UID, then).is_none(), "told once");
+        first
+    };
+    assert!(arrived(&at("8", new.clone())));
+    assert!(!arrived(&at("8", was.status.clone().unwrap())));
 }
