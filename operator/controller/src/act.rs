@@ -56,6 +56,7 @@ pub async fn carry_out(scope: Scope<'_>, requests: &[Request]) -> Outcome {
                         name: name.to_owned(),
                         code: error.code(),
                         message: error.to_string(),
+                        is_terminating: error.is_terminating(),
                         since: at,
                         last: at,
                     });

@@ -33,6 +33,17 @@ impl CallError {
         }
     }
 
+    /// Whether it was refused because its namespace is being deleted.
+    pub fn is_terminating(&self) -> bool {
+        let Self::Api(kube::Error::Api(status)) = self else {
+            return false;
+        };
+        let causes = status.details.iter().flat_map(|details| &details.causes);
+        causes
+            .into_iter()
+            .any(|c| c.reason == "NamespaceTerminating")
+    }
+
     /// The stable word of the answer, for metrics.
     pub fn reason(&self) -> &'static str {
         match self.code() {

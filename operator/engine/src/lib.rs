@@ -35,6 +35,7 @@ mod reason;
 mod render;
 mod revision;
 mod roles;
+mod salvage;
 mod stamp;
 mod template;
 mod upkeep;

@@ -24,7 +24,9 @@ use crate::world::{World, half_of};
 /// before any request that follows from it; what only informs is written when nothing else is to do.
 #[must_use]
 pub fn decide(obs: &Observation, now: Timestamp) -> Decision {
-    if obs.release.metadata.deletion_timestamp.is_some() {
+    // A namespace that is being deleted shows itself only by what it refuses: there is no right to read it.
+    let is_terminating = obs.failures.iter().any(|f| f.is_terminating);
+    if obs.release.metadata.deletion_timestamp.is_some() || is_terminating {
         // From here on nothing is created, repaired or flipped; ownerReferences do the rest.
         return Decision {
             step: Step::Wait(None),
@@ -243,16 +245,10 @@ impl<'a> Turn<'a> {
         if self.speaks_of_spec() {
             self.next.observed_generation = release.metadata.generation;
         }
-        for role in [
-            &mut self.next.live,
-            &mut self.next.candidate,
-            &mut self.next.warm,
-        ] {
-            if let Some(role) = role
-                && let Some(stored) = self.world.stored(&role.revision)
-            {
-                role.services = self.world.counts(role, stored);
-            }
+        let next = &mut self.next;
+        let roles = [&mut next.live, &mut next.candidate, &mut next.warm];
+        for role in roles.into_iter().flatten() {
+            role.services = self.world.counted(role);
         }
         if let Some(journal) = &mut self.next.switch {
             for step in &mut journal.services {

@@ -82,6 +82,8 @@ pub struct Failure {
     pub code: u16,
     /// What the API server said.
     pub message: String,
+    /// Whether that was because the namespace is being deleted.
+    pub is_terminating: bool,
     /// When this request was first refused, of all the times in a row.
     pub since: Timestamp,
     /// When it was refused last.

@@ -12,6 +12,7 @@ use crate::drift::drifted;
 use crate::machine::Turn;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, is_short_of};
+use crate::salvage::salvaged;
 use crate::world::{World, each, label, named};
 use crate::{explain, live, stamp};
 
@@ -63,14 +64,18 @@ fn unused(turn: &Turn<'_>, role: &ColourStatus) -> Vec<Request> {
     batch
 }
 
-/// Stores the revision that the spec names, if nothing of it stands yet.
+/// Stores a role's revision, if nothing of it stands: as the spec says, or where that names another, as it stands.
 fn store(world: World<'_>, role: &ColourStatus) -> Option<Request> {
     let release = world.release();
-    let revision = StoredRevision::render(&world.name(), &release.spec);
-    let name = names::stored_revision(&world.name(), &revision.revision);
+    let name = names::stored_revision(&world.name(), &role.revision);
     if named(&world.obs.revisions, &name).is_some() {
         return None;
     }
+    let revision = if world.spec().revision == role.revision {
+        StoredRevision::render(&world.name(), &release.spec)
+    } else {
+        salvaged(world, role)?
+    };
     let number = each(&world.obs.revisions)
         .map(|r| r.revision)
         .max()
@@ -81,11 +86,7 @@ fn store(world: World<'_>, role: &ColourStatus) -> Option<Request> {
 
 fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
     let Some(stored) = world.stored_as(&role.revision) else {
-        return (world.spec().revision == role.revision)
-            .then(|| store(world, role))
-            .flatten()
-            .into_iter()
-            .collect();
+        return store(world, role).into_iter().collect();
     };
     let stamps = stamp::due(world, role);
     if !stamps.is_empty() {

@@ -152,10 +152,26 @@ impl<'a> World<'a> {
     pub fn counts(&self, role: &ColourStatus, stored: &StoredRevision) -> Vec<ServiceStatus> {
         let count = |service: &StoredService| ServiceStatus {
             name: service.name.clone(),
-            ready: i32::try_from(self.ready(&service.name, role).len()).unwrap_or(i32::MAX),
+            ready: self.ready_count(&service.name, role),
             desired: self.desired(service),
         };
         stored.services.iter().map(count).collect()
+    }
+
+    /// The same as far as it is known: without its stored revision, of the services that it had.
+    pub(crate) fn counted(&self, role: &ColourStatus) -> Vec<ServiceStatus> {
+        let Some(stored) = self.stored(&role.revision) else {
+            let mut services = role.services.clone();
+            for service in &mut services {
+                service.ready = self.ready_count(&service.name, role);
+            }
+            return services;
+        };
+        self.counts(role, stored)
+    }
+
+    fn ready_count(&self, service: &str, role: &ColourStatus) -> i32 {
+        i32::try_from(self.ready(service, role).len()).unwrap_or(i32::MAX)
     }
 
     /// Pods that a service should have: as the spec says; where it no longer names the service, as stored.

@@ -40,6 +40,20 @@ fn every_reason_of_a_condition_is_documented() {
     assert!(missing.is_empty(), "not in docs/events.md: {missing:?}");
 }
 
+/// What no story leads to, nobody has seen work.
+#[test]
+fn every_event_and_every_reason_is_told_in_a_story() {
+    let mut seen = std::collections::BTreeSet::new();
+    for course in courses() {
+        seen.extend(course.world.reasons.iter().map(String::as_str));
+        seen.extend(course.world.events.iter().map(|(reason, _)| *reason));
+    }
+    let reasons = Reason::ALL.iter().map(|r| r.as_str());
+    let all = reasons.chain(News::ALL.iter().map(|n| n.as_str()));
+    let missing: Vec<&str> = all.filter(|reason| !seen.contains(reason)).collect();
+    assert!(missing.is_empty(), "in no story: {missing:?}");
+}
+
 #[test]
 fn every_bug_put_in_on_purpose_is_documented() {
     let docs = include_str!("../../../../docs/reliability.md");

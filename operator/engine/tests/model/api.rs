@@ -15,6 +15,8 @@ pub struct Api {
     server: Server,
     /// Children of which an admission policy takes no change, by name.
     pub denied: BTreeSet<&'static str>,
+    /// The namespace is being deleted.
+    pub is_terminating: bool,
     /// Writes of the operator that were carried out, for people who read a failure.
     pub log: Vec<Arc<str>>,
     pub checker: Checker,
@@ -32,6 +34,11 @@ impl Api {
             Err(Refusal {
                 code: 403,
                 message: "denied by a policy".to_owned(),
+            })
+        } else if call.verb == Verb::Create && self.is_terminating {
+            Err(Refusal {
+                code: 403,
+                message: "the namespace is being terminated".to_owned(),
             })
         } else {
             self.server.send(call, now)

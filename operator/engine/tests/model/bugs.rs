@@ -37,6 +37,10 @@ pub enum Bug {
     ConditionsRebuilt,
     /// A selector that someone changed is left as it is.
     SelectorAccepted,
+    /// A selector that is no longer that of the live colour counts as an approval of the other.
+    SelectorApproves,
+    /// Deletions name the object, but not its version.
+    DeleteWithoutVersion,
     /// The journal is opened with the epoch of the last one.
     EpochKept,
     /// Nothing is probed.
@@ -62,6 +66,7 @@ impl Bug {
                 .services
                 .iter_mut()
                 .for_each(|s| s.smoke.clear()),
+            Self::SelectorApproves => approve_by_selector(obs),
             Self::AbortAfterSaturation if !saturated(obs) => {
                 let annotations = obs.release.metadata.annotations.as_mut();
                 annotations.map(|a| a.remove(names::ABORT));
@@ -167,7 +172,29 @@ impl Bug {
             metadata.remove("uid");
             metadata.remove("resourceVersion");
         }
+        if self == Self::DeleteWithoutVersion
+            && let Request::Delete(_) = request
+            && let Some(metadata) = call.body["metadata"].as_object_mut()
+        {
+            metadata.remove("resourceVersion");
+        }
         call
+    }
+}
+
+fn approve_by_selector(obs: &mut Observation) {
+    let status = obs.release.status.as_ref();
+    let candidate = status.and_then(|s| s.candidate.as_ref());
+    let live = status.and_then(|s| s.live.as_ref());
+    let is_live = |s: &&Arc<k8s_openapi::api::core::v1::Service>| {
+        let labels = s.metadata.labels.as_ref();
+        labels.is_some_and(|l| l.get(names::ROLE).is_some_and(|r| r == "live"))
+    };
+    let mut services = obs.services.iter().filter(is_live);
+    let is_lost = services.any(|s| !points_to(s, live));
+    if let Some(revision) = candidate.filter(|_| is_lost).map(|c| c.revision.clone()) {
+        let annotations = obs.release.metadata.annotations.get_or_insert_default();
+        annotations.insert(names::PROMOTE.to_owned(), revision);
     }
 }
 

@@ -122,6 +122,7 @@ impl World {
             format!("{:?} {}", question.key, question.attempt).hash(&mut sum);
         }
         (&self.answers, &self.bad_journeys, &self.api.denied).hash(&mut sum);
+        self.api.is_terminating.hash(&mut sum);
         (self.silent, self.deaf, self.clinging).hash(&mut sum);
         State {
             digest: sum.finish(),

@@ -31,4 +31,4 @@ pub use outcome::{difference, outcome};
 pub use shell::Pass;
 pub use story::{Point, Story};
 pub use trail::{Known, Trail};
-pub use world::World;
+pub use world::{RELEASE, World};

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::api::{name_of, uid_of};
 use super::cluster::Fate;
+use super::shell::Shell;
 use super::world::{RELEASE, World};
 
 impl World {
@@ -15,10 +16,26 @@ impl World {
         self.api.create(key, release, &now).unwrap();
     }
 
+    /// It is deleted, and another created under its name, of which the operator has no notes.
+    pub fn replace_release(&mut self, spec: Value) {
+        self.delete("ExchangeRelease", RELEASE);
+        self.shell = Shell::default();
+        self.create_release(spec);
+    }
+
     /// `kubectl apply` of another spec.
     pub fn apply(&mut self, spec: Value) {
         self.api
             .edit("ExchangeRelease", RELEASE, |r| r["spec"] = spec);
+    }
+
+    /// `kubectl create` of something that is not the release's.
+    pub fn create(&mut self, kind: &'static str, name: &str) {
+        let object = json!({"metadata": {"namespace": "shop"}});
+        let now = self.now();
+        self.api
+            .create((kind, name.to_owned()), object, &now)
+            .unwrap();
     }
 
     /// `kubectl delete` of a child, or of anything.

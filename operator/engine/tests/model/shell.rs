@@ -130,6 +130,9 @@ impl World {
                 .map(|n| (n.news.as_str(), n.note.clone().into()));
             self.events.extend(words);
         }
+        if let Step::Status(status) = &decision.step {
+            self.note_reasons(status);
+        }
     }
 
     /// Sends a batch, and loses, doubles or refuses what the fault says.
@@ -165,6 +168,7 @@ impl World {
                     request: format!("{verb} {} {}", call.kind, call.name),
                     name: call.name.clone(),
                     code,
+                    is_terminating: self.api.is_terminating && code == 403,
                     message,
                     since: self.clock,
                     last: self.clock,

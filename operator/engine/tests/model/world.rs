@@ -50,7 +50,7 @@ pub struct World {
     pub contacts: BTreeMap<String, Contact>,
     pub events: Vec<(&'static str, Arc<str>)>,
     pub transitions: BTreeSet<(String, String)>,
-    /// Reasons of conditions, other than the phase's name, as they stood after each change of phase.
+    /// Reasons of conditions, other than the phase's name.
     pub reasons: BTreeSet<String>,
     pub bug: Bug,
     /// Whether each pass first keeps what a stale read may show.
@@ -160,12 +160,21 @@ impl World {
         let pass = self.taped();
         let to = self.phase();
         if from != to {
-            let reasons = self.status().conditions.into_iter().map(|c| c.reason);
-            self.reasons.extend(reasons.filter(|reason| *reason != to));
             self.transitions.insert((from, to));
         }
         self.deliver(false);
         pass
+    }
+
+    /// Notes the reasons of conditions, where the phase is none.
+    pub fn note_reasons(&mut self, status: &ExchangeReleaseStatus) {
+        let phase = status.phase.map(|phase| format!("{phase:?}"));
+        for condition in &status.conditions {
+            let reason = &condition.reason;
+            if Some(reason) != phase.as_ref() && !self.reasons.contains(reason) {
+                self.reasons.insert(reason.clone());
+            }
+        }
     }
 
     /// Keeps the state that a later read may still show, if it is a new one.

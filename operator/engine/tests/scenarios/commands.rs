@@ -1,6 +1,6 @@
 //! Deletion of the release.
 
-use crate::model::{Story, World, exchange, live, warm};
+use crate::model::{Pass, Story, World, exchange, live, warm};
 
 use super::approval::manual;
 use super::refuse::broken;
@@ -16,6 +16,7 @@ stories!(
     deletion_while_rolling_back,
     deletion_while_rejected,
     deleted_and_created_again,
+    deletion_of_the_namespace,
 );
 
 fn delete_release(w: &mut World) {
@@ -84,6 +85,21 @@ fn deletion_while_switching() -> Story {
         .when(|w| w.apply(exchange("2")))
         .during("Switching", |w| {
             w.step();
+            delete_release(w);
+        })
+        .then("nothing is written", nothing_is_written)
+}
+
+/// Its controller deletes things in any order, here the release last.
+fn deletion_of_the_namespace() -> Story {
+    Story::given("deletion of the namespace", live())
+        .when(|w| {
+            w.api.is_terminating = true;
+            w.delete("Deployment", "shop-user-blue");
+            w.apply(exchange("2"));
+            let steps = (0..20).map(|_| w.step());
+            let asked = steps.filter(|pass| matches!(pass, Pass::Acted(_))).count();
+            assert_eq!(asked, 2, "the journal, and one refusal is enough");
             delete_release(w);
         })
         .then("nothing is written", nothing_is_written)

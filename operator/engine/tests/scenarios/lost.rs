@@ -21,6 +21,7 @@ stories!(
     status_lost_while_rejected,
     status_lost_with_one_colour_gone,
     old_revision_deleted_in_the_bake,
+    old_revision_deleted_with_a_child,
     status_lost_in_the_first_switch,
     status_lost_while_the_old_colour_drains,
     status_lost_with_the_last_epoch_on_a_budget_alone,
@@ -252,8 +253,36 @@ fn old_revision_deleted_in_the_bake() -> Story {
     Story::given("old stored revision deleted in the bake", live())
         .when(|w| w.apply(exchange("2")))
         .during("Baking", |w| {
-            let old = w.status().warm.unwrap().revision;
-            w.delete("ControllerRevision", &names::stored_revision("shop", &old));
+            delete_old_revision(w);
+            w.annotate("abort", "1");
+        })
+        .then(
+            "traffic is back, and what was deleted was made again",
+            |w| {
+                assert_eq!((w.phase().as_str(), w.cluster.made()), ("RolledBack", 10));
+                assert_eq!(w.status().live.unwrap().version, "1");
+            },
+        )
+        .when(|w| w.delete("Deployment", "shop-user-blue"))
+        .then("a child is made again while the spec names another", |w| {
+            let made = w.raw("Deployment", "shop-user-blue");
+            let container = &made["spec"]["template"]["spec"]["containers"][0];
+            assert_eq!(container["image"], "user:1");
+            assert_eq!(w.status().live.unwrap().services[0].ready, 2);
+        })
+}
+
+fn delete_old_revision(w: &mut World) {
+    let old = w.status().warm.unwrap().revision;
+    w.delete("ControllerRevision", &names::stored_revision("shop", &old));
+}
+
+fn old_revision_deleted_with_a_child() -> Story {
+    Story::given("old stored revision deleted with a child", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Baking", |w| {
+            delete_old_revision(w);
+            w.delete("Deployment", "shop-user-blue");
             w.annotate("abort", "1");
         })
         .then("it says what is missing, and what helps", |w| {

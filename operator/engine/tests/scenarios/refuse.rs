@@ -11,6 +11,8 @@ use super::{stories, until_idle};
 
 stories!(
     broken_probe,
+    pods_lost_while_probed,
+    name_taken,
     missing_image,
     quota,
     crash,
@@ -89,6 +91,42 @@ fn says(w: &World, words: &str) {
         message.contains(words) && message.contains("user: 0 of 2 pods ready"),
         "{message}"
     );
+}
+
+fn pods_lost_while_probed() -> Story {
+    Story::given("pods lost while probed", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Verifying", |w| w.break_pods("green"))
+        .then(
+            "they are waited for until verification is to be over",
+            |w| {
+                is_untouched(w);
+                let rejected = w.status().rejected.unwrap();
+                assert_eq!(rejected.reason, "VerificationTimeout");
+                let words = "not verified within 120s: user: 0 of 2 pods ready";
+                assert!(rejected.message.starts_with(words), "{rejected:?}");
+            },
+        )
+}
+
+fn name_taken() -> Story {
+    Story::given("name taken", live())
+        .when(|w| {
+            w.create("Service", "shop-user-green");
+            w.apply(exchange("2"));
+            for _ in 0..30 {
+                w.step();
+            }
+            let (reason, message) = w.condition("Stalled").unwrap();
+            let found = (w.phase(), reason);
+            assert_eq!(found, ("Preparing".to_owned(), "NameTaken".to_owned()));
+            let words = "create Service shop-user-green: ";
+            assert!(message.starts_with(words), "{message}");
+            w.delete("Service", "shop-user-green");
+        })
+        .then("it goes on once the name is free", |w| {
+            assert_eq!(w.phase(), "Warm");
+        })
 }
 
 fn missing_image() -> Story {

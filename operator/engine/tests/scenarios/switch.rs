@@ -15,6 +15,7 @@ stories!(
     rolled_back_version_is_not_tried_again,
     live_service_deleted_during_the_switch,
     selector_edited_during_the_switch,
+    epoch_beyond_the_journal,
 );
 
 /// Version 2 is on its way; the journal is open, no Service has moved.
@@ -198,6 +199,30 @@ fn live_service_deleted_during_the_switch() -> Story {
             address
         );
     })
+}
+
+/// As another operator leaves it that leads by now, or a person who restores a Service from a backup.
+fn epoch_beyond_the_journal() -> Story {
+    switching("epoch beyond the journal", |w| {
+        w.step();
+        w.edit("Service", "shop-user", |s| {
+            s["metadata"]["annotations"]["changeover.dev/epoch"] = "9".into();
+        });
+    })
+    .then(
+        "nothing moved under it, and the way back is beyond it",
+        |w| {
+            assert!(w.reasons.contains("Fenced"), "{:?}", w.reasons);
+            assert_eq!(w.phase(), "RolledBack");
+            assert_eq!(w.status().live.unwrap().version, "1");
+            let message = w.status().rejected.unwrap().message;
+            assert!(
+                message.ends_with("Service shop-user carries epoch 9, the journal says 2"),
+                "{message}"
+            );
+            assert_eq!(w.status().switch.unwrap().epoch, 10);
+        },
+    )
 }
 
 fn selector_edited_during_the_switch() -> Story {

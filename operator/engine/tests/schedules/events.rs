@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use super::dice::Dice;
-use crate::model::{Fate, Fault, SERVICES, World, exchange};
+use crate::model::{Fate, Fault, RELEASE, SERVICES, World, exchange};
 
 /// How many of the services the exchange has: most of what can go wrong needs only one, and is found sooner so.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +82,7 @@ pub fn happen(world: &mut World, exchange: Size, dice: &mut Dice) -> String {
     let service = exchange.service(dice);
     let colour = dice.one(&["blue", "green"]);
     let version = dice.one(&["2", "3", "4"]);
-    match dice.below(20) {
+    match dice.below(21) {
         0..4 => apply(world, exchange, dice),
         4 | 5 => pods(world, dice, &format!("{service}:{version}")),
         6 => {
@@ -112,6 +112,7 @@ pub fn happen(world: &mut World, exchange: Size, dice: &mut Dice) -> String {
         }
         12 | 13 => say(world, exchange, dice),
         14..18 => strike(world, dice),
+        18 => lose(world, exchange, dice),
         _ => {
             let seconds = dice.one(&[1, 5, 31, 130, 601, 1801, -1, -40]);
             world.advance_clock(jiff::SignedDuration::from_secs(seconds));
@@ -158,6 +159,17 @@ fn apply(world: &mut World, exchange: Size, dice: &mut Dice) -> String {
     };
     world.apply(spec);
     format!("apply {version}: {change}")
+}
+
+/// What the operator knows is gone, or all that it released.
+fn lose(world: &mut World, exchange: Size, dice: &mut Dice) -> String {
+    if dice.below(3) > 0 {
+        world.edit("ExchangeRelease", RELEASE, |r| r["status"] = Value::Null);
+        return "the status is lost".to_owned();
+    }
+    let version = dice.one(&["1", "2", "3", "4"]);
+    world.replace_release(exchange.spec(version));
+    format!("deleted, and {version} created")
 }
 
 fn pods(world: &mut World, dice: &mut Dice, image: &str) -> String {

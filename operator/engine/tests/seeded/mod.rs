@@ -1,5 +1,7 @@
 //! Bugs put in on purpose: each must be seen by the checker, or the checker is blind.
 
+use serde_json::{Value, json};
+
 use crate::model::{Bug, Fate, Fault, World, exchange, live, spec, warm};
 
 /// Version 2 on version 1, with a bug in the operator.
@@ -30,9 +32,7 @@ fn switch_before_all_endpoints_are_ready() {
     world.bug = Bug::EveryPodReady;
     world.fate("user:2", Fate::NeverReady);
     // A journey would notice.
-    world.apply(spec("2", |s| {
-        s["verification"]["journeys"] = serde_json::json!([])
-    }));
+    world.apply(spec("2", |s| s["verification"]["journeys"] = json!([])));
     world.settle();
     caught(&world.api.checker.violations, "I1 routable");
 }
@@ -84,17 +84,53 @@ fn conditions_rebuilt_on_every_pass() {
 }
 
 #[test]
-fn changed_selector_taken_for_an_approval() {
+fn changed_selector_left_as_it_is() {
     let mut world = warm();
     world.bug = Bug::SelectorAccepted;
-    accept_blue(&mut world);
+    point(&mut world, "blue");
     world.settle();
     caught(&world.api.checker.violations, "I2 together");
 }
 
-fn accept_blue(world: &mut World) {
-    let selector = world.raw("Service", "shop-user-blue")["spec"]["selector"].clone();
+fn point(world: &mut World, colour: &str) {
+    let pinned = format!("shop-user-{colour}");
+    let selector = world.raw("Service", &pinned)["spec"]["selector"].clone();
     world.edit("Service", "shop-user", |s| s["spec"]["selector"] = selector);
+}
+
+#[test]
+fn lost_selector_taken_for_an_approval() {
+    for lose in [
+        |w: &mut World| point(w, "green"),
+        |w: &mut World| {
+            w.edit("Service", "shop-user", |s| {
+                s["spec"]["selector"] = Value::Null
+            });
+        },
+    ] {
+        let mut world = live();
+        world.bug = Bug::SelectorApproves;
+        world.apply(spec("2", |s| s["promotion"] = json!({"mode": "Manual"})));
+        world.until("AwaitingApproval");
+        lose(&mut world);
+        world.settle();
+        caught(&world.api.checker.violations, "I4 gate");
+    }
+}
+
+/// A leader that is stopped with the deletion of the old colour in its hands, which then becomes live again.
+#[test]
+fn destructive_write_without_resource_version() {
+    let mut world = warm();
+    world.bug = Bug::DeleteWithoutVersion;
+    world.advance_clock(jiff::SignedDuration::from_secs(1801));
+    world.until("Live");
+    world.fault = Some(Fault::Suspended(1000));
+    world.step();
+    world.bug = Bug::None;
+    world.apply(exchange("1"));
+    world.settle();
+    caught(&world.api.checker.violations, "I3 live is sacred");
 }
 
 #[test]
