@@ -4,6 +4,7 @@
 //! gives it. There is no kubelet: [`Kubelet`] makes the pods Ready when a test lets it, and one small program answers for all of them.
 
 mod environment;
+mod guard;
 mod kubelet;
 mod operator;
 mod person;
@@ -15,11 +16,12 @@ mod usage;
 mod wait;
 
 pub use environment::{cluster, examples, rendered, test_client};
+pub use guard::Guard;
 pub use kubelet::Kubelet;
 pub use operator::Operator;
 pub use person::{Person, Said};
 pub use proxy::{Hold, Proxy, Spoil, Watches};
-pub use release::{NAME, SERVICES, exchange, with_tag};
+pub use release::{NAME, SERVICES, exchange, placed, with_tag};
 pub use sandbox::Sandbox;
 pub use state::{Children, message, phase_is, selected};
 pub use wait::until;

@@ -145,6 +145,16 @@ impl Operator {
         .await
     }
 
+    /// How many lines of its log have all of these words in them.
+    ///
+    /// # Errors
+    /// When there is no log.
+    pub fn count_saying(&self, words: &[&str]) -> Result<usize> {
+        let log = std::fs::read_to_string(&self.log)?;
+        let says = |line: &&str| words.iter().all(|word| line.contains(word));
+        Ok(log.lines().filter(says).count())
+    }
+
     /// The sum of the samples of a metric that have all of these words in them.
     ///
     /// # Errors

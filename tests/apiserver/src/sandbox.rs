@@ -242,7 +242,27 @@ impl Sandbox {
         self.finish_without(&["panicked"]).await
     }
 
+    /// Waits until the namespace, which was deleted under a running operator, is gone.
+    ///
+    /// # Errors
+    /// When it stays, or an operator panicked.
+    pub async fn end(self) -> Result<()> {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let gone = await_condition(namespaces, &self.namespace, |n: Option<&Namespace>| {
+            n.is_none()
+        });
+        tokio::time::timeout(LIMIT, gone)
+            .await
+            .context("the namespace stays")??;
+        self.assert_unsaid(&["panicked"])
+    }
+
     async fn finish_without(self, words: &[&str]) -> Result<()> {
+        self.assert_unsaid(words)?;
+        self.delete().await
+    }
+
+    fn assert_unsaid(&self, words: &[&str]) -> Result<()> {
         for entry in std::fs::read_dir(&self.logs)? {
             let path = entry?.path();
             let log = std::fs::read_to_string(&path)?;
@@ -255,6 +275,14 @@ impl Sandbox {
                 bad.unwrap_or_default()
             );
         }
+        Ok(())
+    }
+
+    /// Deletes the namespace.
+    ///
+    /// # Errors
+    /// When the API server refuses that.
+    pub async fn delete(&self) -> Result<()> {
         // Without its node, the pods need no kubelet to go.
         let (nodes, namespaces): (Api<Node>, Api<Namespace>) =
             (Api::all(self.client.clone()), Api::all(self.client.clone()));

@@ -135,21 +135,24 @@ impl Sandbox {
         .await
     }
 
-    /// Waits until people were told this about the release.
+    /// Waits until people were told this about the release, in a note with these words.
     ///
     /// # Errors
     /// When they were not in time; with what they were told.
-    pub async fn await_event(&self, reason: &str) -> Result<()> {
+    pub async fn await_event(&self, reason: &str, words: &str) -> Result<()> {
         until(LIMIT, async || {
             let events = self.api::<Event>().list(&ListParams::default()).await?;
-            let ours = events.items.iter().filter(|e| {
-                e.regarding
-                    .as_ref()
-                    .is_some_and(|r| r.name.as_deref() == Some(NAME))
-            });
-            let told: Vec<&str> = ours.filter_map(|e| e.reason.as_deref()).collect();
-            Ok((!told.contains(&reason))
-                .then(|| format!("{reason} is not among the Events {told:?}")))
+            let of = |event: &Event| event.regarding.as_ref().and_then(|r| r.name.clone());
+            let ours = events
+                .items
+                .iter()
+                .filter(|e| of(e).as_deref() == Some(NAME));
+            let told: Vec<_> = ours
+                .filter_map(|e| Some((e.reason.as_deref()?, e.note.as_deref()?)))
+                .collect();
+            let mut those = told.iter();
+            let is_told = those.any(|(of, note)| *of == reason && note.contains(words));
+            Ok((!is_told).then(|| format!("{reason} {words} is not among the Events {told:?}")))
         })
         .await
     }

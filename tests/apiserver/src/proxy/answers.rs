@@ -41,6 +41,7 @@ pub fn refusal(code: u16) -> Answer {
 pub fn status(code: u16) -> serde_json::Value {
     let reason = match code {
         409 => "Conflict",
+        422 => "Invalid",
         410 => "Expired",
         429 => "TooManyRequests",
         503 => "ServiceUnavailable",

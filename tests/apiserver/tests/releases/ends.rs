@@ -51,7 +51,7 @@ async fn the_first_release_becomes_live_on_blue() -> Result<()> {
 async fn people_are_told_by_events() -> Result<()> {
     let (sandbox, _operator) = with_first_release().await?;
     for reason in ["ReleaseStarted", "Verified", "Switched"] {
-        sandbox.await_event(reason).await?;
+        sandbox.await_event(reason, "").await?;
     }
     sandbox.finish().await
 }

@@ -1,40 +1,73 @@
-//! A proxy between the operator and the API server spoils one write of a release after the other; the end
-//! is the same each time. `APISERVER_FAULTS=all` takes every write, else every fourth.
+//! A proxy between the operator and the API server spoils one write after the other; the end is the same each time,
+//! and on the way no client was left without pods.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use changeover_apiserver_tests::{
-    Children, Operator, Proxy, Sandbox, Spoil, Watches, exchange, until,
-};
-use changeover_crds::{Colour, Phase};
+use changeover_apiserver_tests::{Operator, Proxy, Sandbox, Spoil, Watches, exchange, until};
+use changeover_crds::Phase;
 use changeover_figures::Figures;
 
-use crate::{assert_served_by, coloured, status};
+use crate::courses::Course;
 
-/// A release writes more often than this: else the sweep has missed it.
-const LEAST_WRITES: usize = 20;
 /// For watches to be begun again.
 const LIMIT: Duration = Duration::from_secs(30);
+/// What the API server says when it does not carry a write out.
+const REFUSALS: [Spoil; 6] = [
+    Spoil::Refuse(409),
+    Spoil::Refuse(410),
+    Spoil::Refuse(422),
+    Spoil::Refuse(429),
+    Spoil::Refuse(500),
+    Spoil::Refuse(503),
+];
 
 #[tokio::test]
-async fn a_crash_before_any_write_changes_nothing() -> Result<()> {
-    sweep("a crash before a write", &[Spoil::CrashBefore]).await
+async fn a_crash_before_any_write_of_a_release_changes_nothing() -> Result<()> {
+    sweep(
+        "a crash before a write",
+        Course::Release,
+        &[Spoil::CrashBefore],
+    )
+    .await
 }
 
 #[tokio::test]
-async fn a_crash_after_any_write_changes_nothing() -> Result<()> {
-    sweep("a crash after a write", &[Spoil::CrashAfter]).await
+async fn a_crash_after_any_write_of_a_release_changes_nothing() -> Result<()> {
+    sweep(
+        "a crash after a write",
+        Course::Release,
+        &[Spoil::CrashAfter],
+    )
+    .await
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_any_write_changes_nothing() -> Result<()> {
-    sweep("a lost answer", &[Spoil::LoseAnswer]).await
+async fn a_lost_answer_to_any_write_of_a_release_changes_nothing() -> Result<()> {
+    sweep("a lost answer", Course::Release, &[Spoil::LoseAnswer]).await
 }
 
 #[tokio::test]
-async fn a_refusal_of_any_write_changes_nothing() -> Result<()> {
-    sweep("a refusal", &[409, 429, 500, 503].map(Spoil::Refuse)).await
+async fn a_refusal_of_any_write_of_a_release_changes_nothing() -> Result<()> {
+    sweep("a refusal", Course::Release, &REFUSALS).await
+}
+
+#[tokio::test]
+async fn a_crash_at_any_write_of_a_first_install_changes_nothing() -> Result<()> {
+    let crashes = [Spoil::CrashBefore, Spoil::CrashAfter];
+    sweep("a crash at a write", Course::Install, &crashes).await
+}
+
+#[tokio::test]
+async fn nothing_that_happens_to_a_write_of_a_rollback_keeps_clients_from_the_old_colour()
+-> Result<()> {
+    sweep("every fault", Course::Rollback, &every()).await
+}
+
+#[tokio::test]
+async fn nothing_that_happens_to_a_write_of_an_abort_keeps_clients_from_the_old_colour()
+-> Result<()> {
+    sweep("every fault", Course::Abort, &every()).await
 }
 
 #[tokio::test]
@@ -47,7 +80,9 @@ async fn watches_that_end_or_are_gone_are_begun_again() -> Result<()> {
         sandbox.apply(&exchange("1.0.0")).await?;
         sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
         sandbox.apply(&exchange("2.0.0")).await?;
-        assert_released(&sandbox, "2.0.0", "1.0.0").await?;
+        Course::Release
+            .assert_ended(&sandbox, "2.0.0", "1.0.0")
+            .await?;
         // Releases and seven kinds of children are watched. Some watches are spoiled twice, after a pause.
         until(LIMIT, async || {
             let few = proxy.spoiled() < 7;
@@ -71,53 +106,76 @@ async fn a_slow_api_server_is_waited_for() -> Result<()> {
     sandbox.finish().await
 }
 
-/// Releases again and again; each time a later write is spoiled, until there is none so late.
-async fn sweep(name: &'static str, spoils: &[Spoil]) -> Result<()> {
-    let mut figures = Figures::of("api-server", name);
-    let every = std::env::var("APISERVER_FAULTS").is_ok_and(|faults| faults == "all");
+fn every() -> Vec<Spoil> {
+    let others = [Spoil::CrashBefore, Spoil::CrashAfter, Spoil::LoseAnswer];
+    others.into_iter().chain(REFUSALS).collect()
+}
+
+/// What is done to a write: each of these, but of refusals one, in turns.
+fn at_write(write: usize, spoils: &[Spoil]) -> Vec<Spoil> {
+    let spoils = spoils.iter().copied();
+    let (refusals, mut all): (Vec<_>, Vec<_>) = spoils.partition(|s| matches!(s, Spoil::Refuse(_)));
+    all.extend(refusals.get(write % refusals.len().max(1)));
+    all
+}
+
+/// Goes the course again and again. Each time a later write is spoiled, in each way that is asked for, until there is
+/// none so late.
+async fn sweep(name: &str, course: Course, spoils: &[Spoil]) -> Result<()> {
+    let started = Instant::now();
+    let mut figures = Figures::of("api-server", format!("{}, {name}", course.name()));
     let sandbox = Sandbox::new().await?;
+    let guard = sandbox.guard();
     let proxy = sandbox.proxy().await?;
     let mut operator = sandbox.operator_through(&proxy, "one")?;
     sandbox.apply(&exchange("1.0.0")).await?;
     sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
-    let mut before = "1.0.0".to_owned();
-    let mut spoiled = 0;
-    for (write, spoil) in (1..)
-        .step_by(if every { 1 } else { 4 })
-        .zip(spoils.iter().cycle())
-    {
-        let version = format!("2.0.{write}");
-        let what = || format!("{spoil:?} at write {write}");
-        operator = release(&sandbox, &proxy, operator, &version, write, *spoil)
+    let (mut before, mut spoiled) = ("1.0.0".to_owned(), 0);
+    let faults =
+        (1..).flat_map(|write| at_write(write, spoils).into_iter().map(move |s| (write, s)));
+    for (round, (write, spoil)) in faults.enumerate() {
+        let version = format!("2.{write}.{round}");
+        let what = || format!("{spoil:?} of write {write}, {}", course.name());
+        course
+            .prepare(&sandbox, &version)
             .await
             .with_context(what)?;
-        assert_released(&sandbox, &version, &before)
+        proxy.spoil_write(write, spoil);
+        operator = go(&sandbox, &proxy, operator, course, [&version, &before])
             .await
             .with_context(what)?;
-        before = version;
-        spoiled += proxy.spoiled();
-        if proxy.spoiled() == 0 {
-            ensure!(write > LEAST_WRITES, "only {write} writes");
-            figures.put("writes of a release", write - 1);
-            figures.put("writes spoiled", spoiled);
-            figures.tell()?;
-            return sandbox.finish().await;
+        let ended = course.assert_ended(&sandbox, &version, &before).await;
+        ended.with_context(what)?;
+        if !matches!(spoil, Spoil::CrashBefore | Spoil::CrashAfter) {
+            let told = course.assert_told(&sandbox, &version).await;
+            told.with_context(what)?;
         }
+        if proxy.spoiled() == 0 {
+            ensure!(write > course.least_writes(), "only {write} writes");
+            figures.put("writes", write - 1);
+            break;
+        }
+        spoiled += 1;
+        proxy.pass_all();
+        before = course.live(&version, &before).to_owned();
     }
-    Ok(())
+    figures.put("faults run", spoiled);
+    figures.put("states of Services judged", guard.end()?);
+    figures.put("violations", 0);
+    figures.took(started.elapsed());
+    figures.tell()?;
+    sandbox.finish().await
 }
 
-/// Starts a release; an operator that is to crash is killed, and its successor is given back.
-async fn release(
+/// Goes a course once; an operator that is to crash is killed, and its successor is given back.
+async fn go(
     sandbox: &Sandbox,
     proxy: &Proxy,
     operator: Operator,
-    version: &str,
-    write: usize,
-    spoil: Spoil,
+    course: Course,
+    [version, before]: [&str; 2],
 ) -> Result<Operator> {
-    proxy.spoil_write(write, spoil);
-    sandbox.apply(&exchange(version)).await?;
+    course.begin(sandbox, version).await?;
     tokio::select! {
         () = proxy.crashed() => {
             operator.kill()?;
@@ -125,34 +183,6 @@ async fn release(
             // With the same name, it need not wait for the lease to run out.
             sandbox.operator_through(proxy, "one")
         }
-        done = sandbox.await_phase(Phase::Warm, Some(version)) => done.map(|_| operator),
+        done = course.end(sandbox, version, before) => done.map(|_| operator),
     }
-}
-
-async fn assert_released(sandbox: &Sandbox, version: &str, before: &str) -> Result<()> {
-    let release = sandbox.await_phase(Phase::Warm, Some(version)).await?;
-    let status = status(&release)?;
-    let live = status.live.as_ref().context("nothing live")?;
-    let warm = status.warm.as_ref().context("nothing warm")?;
-    assert_eq!(
-        (live.colour, warm.version.as_str()),
-        (warm.colour.other(), before)
-    );
-    assert!(status.candidate.is_none() && status.rejected.is_none());
-    assert_served_by(sandbox, live.colour).await?;
-    let told: Vec<&str> = status.history.iter().map(|h| h.version.as_str()).collect();
-    assert_eq!(
-        told.iter().filter(|v| **v == version).count(),
-        1,
-        "it ended once: {told:?}"
-    );
-    let all = coloured(&Colour::ALL);
-    let whole = |children: &Children| {
-        ["Deployment", "PodDisruptionBudget"]
-            .iter()
-            .all(|kind| children.names(kind) == all)
-            && children.names("ControllerRevision").len() == 2
-            && children.names("ConfigMap").len() == 4
-    };
-    sandbox.await_children("two whole colours", whole).await
 }

@@ -2,9 +2,11 @@
 
 mod addresses;
 mod children;
+mod courses;
 mod crashes;
 mod ends;
 mod faults;
+mod figures;
 mod leaders;
 mod plugin;
 mod renderer;

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use changeover_apiserver_tests::{Children, NAME, Operator, Sandbox, exchange, message};
+use changeover_apiserver_tests::{Children, NAME, Operator, Sandbox, exchange, message, placed};
 use changeover_crds::{Colour, ExchangeRelease, Phase, names};
-use k8s_openapi::api::core::v1::Service;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Pod, Service, ServiceAccount};
+use k8s_openapi::api::scheduling::v1::PriorityClass;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{assert_second_release, assert_served_by, with_first_release};
 
@@ -18,8 +20,10 @@ const LIMIT: Duration = Duration::from_secs(20);
 #[tokio::test]
 async fn once_settled_nothing_is_written() -> Result<()> {
     let (sandbox, operator) = with_first_release().await?;
-    sandbox.apply(&exchange("2.0.0")).await?;
+    place(&sandbox).await?;
+    sandbox.apply(&placed("2.0.0")).await?;
     assert_second_release(&sandbox).await?;
+    assert_placed(&sandbox).await?;
     let before = sandbox.await_still(&Colour::ALL).await?;
     let status = sandbox.release().await?.status;
     let written = writes(&operator)?;
@@ -40,6 +44,53 @@ async fn once_settled_nothing_is_written() -> Result<()> {
         "requests that change nothing are requests, too"
     );
     sandbox.finish().await
+}
+
+/// What the pods of [`placed`] refer to.
+async fn place(sandbox: &Sandbox) -> Result<()> {
+    let named = json!({"metadata": {"name": NAME}});
+    let account: ServiceAccount = serde_json::from_value(named.clone())?;
+    sandbox
+        .api()
+        .create(&PostParams::default(), &account)
+        .await?;
+    let class = Patch::Apply(json!({
+        "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": 7,
+        "metadata": {"name": NAME},
+    }));
+    let classes = Api::<PriorityClass>::all(sandbox.client.clone());
+    classes
+        .patch(NAME, &PatchParams::apply("test"), &class)
+        .await?;
+    Ok(())
+}
+
+async fn assert_placed(sandbox: &Sandbox) -> Result<()> {
+    let of = ListParams::default().labels("team=core,changeover.dev/colour=green");
+    let pods = sandbox.api::<Pod>().list(&of).await?.items;
+    assert_eq!(pods.len(), 2);
+    for pod in pods {
+        let pod = serde_json::to_value(pod)?;
+        for (place, wanted) in [
+            ("/metadata/annotations/prometheus.io~1scrape", "true"),
+            (
+                "/spec/nodeSelector/node.kubernetes.io~1instance-type",
+                "large",
+            ),
+            ("/spec/tolerations/1/key", "spot"),
+            ("/spec/containers/0/volumeMounts/0/mountPath", "/tmp"),
+            ("/spec/containers/0/volumeMounts/3/mountPath", "/scratch"),
+            ("/spec/volumes/1/configMap/name", "ca"),
+            ("/spec/volumes/2/secret/secretName", "key"),
+            ("/spec/imagePullSecrets/0/name", "registry"),
+            ("/spec/priorityClassName", NAME),
+            ("/spec/serviceAccountName", NAME),
+        ] {
+            let found = pod.pointer(place).and_then(Value::as_str);
+            assert_eq!(found, Some(wanted), "{place}");
+        }
+    }
+    Ok(())
 }
 
 #[tokio::test]
@@ -106,6 +157,36 @@ async fn a_deleted_release_goes_with_its_children_and_nothing_is_made_again() ->
     sandbox.await_phase(Phase::Live, Some("2.0.0")).await?;
     assert_served_by(&sandbox, Colour::Blue).await?;
     sandbox.finish().await
+}
+
+/// Its controller deletes pods first and the rest when they are gone: here, when a last pod is let go.
+#[tokio::test]
+async fn in_a_namespace_that_is_being_deleted_nothing_is_made_again() -> Result<()> {
+    let (sandbox, operator) = with_first_release().await?;
+    let last: Pod = serde_json::from_value(json!({
+        "metadata": {"name": "last", "finalizers": ["example.org/last"]},
+        "spec": {"containers": [{"name": "last", "image": "localhost/last"}]},
+    }))?;
+    sandbox.api().create(&PostParams::default(), &last).await?;
+    sandbox.delete().await?;
+    let name = names::coloured(NAME, "user", Colour::Blue);
+    let deployments: Api<Deployment> = sandbox.api();
+    deployments
+        .delete(&name, &DeleteParams::background())
+        .await?;
+    operator.await_saying("being terminated").await?;
+    for token in ["a", "b", "c"] {
+        touch(&sandbox, &operator, token).await?;
+    }
+    assert_eq!(
+        operator.count_saying(&["\"create\"", "being terminated"])?,
+        1
+    );
+
+    let let_go = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    let pods: Api<Pod> = sandbox.api();
+    pods.patch("last", &PatchParams::default(), &let_go).await?;
+    sandbox.end().await
 }
 
 #[tokio::test]

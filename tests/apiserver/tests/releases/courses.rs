@@ -1,0 +1,184 @@
+//! What goes on while one write after the other is spoiled, and the one end that it has.
+
+use anyhow::{Context, Result};
+use changeover_apiserver_tests::{Children, NAME, Sandbox, exchange};
+use changeover_crds::{Colour, ColourStatus, ExchangeRelease, Outcome, Phase, names};
+use k8s_openapi::api::core::v1::Service;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::json;
+
+use crate::{assert_served_by, coloured, status};
+
+#[derive(Clone, Copy, Debug)]
+pub enum Course {
+    /// The first release of an exchange.
+    Install,
+    /// The next one, with the collection of what was warm.
+    Release,
+    /// Out of `Warm`.
+    Rollback,
+    /// Out of the bake.
+    Abort,
+}
+
+impl Course {
+    /// As figures name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Install => "first installs",
+            Self::Release => "releases",
+            Self::Rollback => "rollbacks",
+            Self::Abort => "aborts",
+        }
+    }
+
+    /// It writes at least this often: else a sweep has missed it.
+    pub const fn least_writes(self) -> usize {
+        match self {
+            Self::Install | Self::Release => 15,
+            Self::Rollback | Self::Abort => 5,
+        }
+    }
+
+    /// Brings about what it begins with.
+    pub async fn prepare(self, sandbox: &Sandbox, version: &str) -> Result<()> {
+        match self {
+            Self::Install => return uninstall(sandbox).await,
+            Self::Release => return Ok(()),
+            Self::Rollback => {
+                sandbox.apply(&exchange(version)).await?;
+                sandbox.await_phase(Phase::Warm, Some(version)).await?;
+            }
+            Self::Abort => {
+                let mut release = exchange(version);
+                let bake = release.pointer_mut("/spec/verification/bake");
+                *bake.context("no bake")? = json!("1h");
+                sandbox.apply(&release).await?;
+                sandbox.await_phase(Phase::Baking, Some(version)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets it going.
+    pub async fn begin(self, sandbox: &Sandbox, version: &str) -> Result<()> {
+        match self {
+            Self::Install | Self::Release => {
+                sandbox.apply(&exchange(version)).await?;
+            }
+            Self::Rollback => annotate(sandbox, names::ROLLBACK, version).await?,
+            Self::Abort => annotate(sandbox, names::ABORT, version).await?,
+        }
+        Ok(())
+    }
+
+    /// Waits until it is over; `before` is what was live until then.
+    pub async fn end(
+        self,
+        sandbox: &Sandbox,
+        version: &str,
+        before: &str,
+    ) -> Result<ExchangeRelease> {
+        let (phase, live) = match self {
+            Self::Install => (Phase::Live, version),
+            Self::Release => (Phase::Warm, version),
+            Self::Rollback | Self::Abort => (Phase::RolledBack, before),
+        };
+        sandbox.await_phase(phase, Some(live)).await
+    }
+
+    /// Who saw nothing but an operator that goes on was told all of it.
+    pub async fn assert_told(self, sandbox: &Sandbox, version: &str) -> Result<()> {
+        let told: &[&str] = match self {
+            Self::Install | Self::Release => &["ReleaseStarted", "Verified", "Switched"],
+            Self::Rollback | Self::Abort => &["RollingBack"],
+        };
+        for reason in told {
+            sandbox.await_event(reason, version).await?;
+        }
+        Ok(())
+    }
+
+    /// What is live once it is over.
+    pub const fn live<'a>(self, version: &'a str, before: &'a str) -> &'a str {
+        match self {
+            Self::Install | Self::Release => version,
+            Self::Rollback | Self::Abort => before,
+        }
+    }
+
+    /// All is as if nothing had been spoiled.
+    pub async fn assert_ended(self, sandbox: &Sandbox, version: &str, before: &str) -> Result<()> {
+        let release = self.end(sandbox, version, before).await?;
+        let status = status(&release)?;
+        let live = status.live.as_ref().context("nothing live")?;
+        let of = |role: &Option<ColourStatus>| role.as_ref().map(|r| r.version.clone());
+        let rejected = status.rejected.as_ref().map(|r| r.version.as_str());
+        let (warm, candidate) = (of(&status.warm), of(&status.candidate));
+        let outcome = match self {
+            Self::Install => {
+                assert_eq!((warm, candidate, rejected), (None, None, None));
+                Outcome::Live
+            }
+            Self::Release => {
+                assert_eq!(
+                    (warm.as_deref(), candidate, rejected),
+                    (Some(before), None, None)
+                );
+                Outcome::Live
+            }
+            Self::Rollback | Self::Abort => {
+                let version = Some(version);
+                assert_eq!(
+                    (warm, candidate.as_deref(), rejected),
+                    (None, version, version)
+                );
+                Outcome::RolledBack
+            }
+        };
+        assert_served_by(sandbox, live.colour).await?;
+        let told = status.history.iter().filter(|h| h.version == version);
+        let told: Vec<Outcome> = told.map(|h| h.outcome).filter(|o| *o == outcome).collect();
+        assert_eq!(told, [outcome], "it ended once: {:?}", status.history);
+        self.await_children(sandbox, live.colour).await
+    }
+
+    async fn await_children(self, sandbox: &Sandbox, live: Colour) -> Result<()> {
+        let colours: &[Colour] = match self {
+            Self::Install => &[live],
+            Self::Release | Self::Rollback | Self::Abort => &Colour::ALL,
+        };
+        let all = coloured(colours);
+        let whole = |children: &Children| {
+            ["Deployment", "PodDisruptionBudget"]
+                .iter()
+                .all(|kind| children.names(kind) == all)
+                && children.names("ControllerRevision").len() == colours.len()
+                && children.names("ConfigMap").len() == 2 * colours.len()
+        };
+        sandbox.await_children("whole colours", whole).await
+    }
+}
+
+/// Annotates the release, as people do.
+pub async fn annotate(sandbox: &Sandbox, name: &str, token: &str) -> Result<()> {
+    let patch = Patch::Merge(json!({"metadata": {"annotations": {name: token}}}));
+    let releases = sandbox.api::<ExchangeRelease>();
+    releases
+        .patch(NAME, &PatchParams::default(), &patch)
+        .await?;
+    Ok(())
+}
+
+/// Deletes the release, and waits until nothing of it is left.
+async fn uninstall(sandbox: &Sandbox) -> Result<()> {
+    let releases: Api<ExchangeRelease> = sandbox.api();
+    releases.delete(NAME, &DeleteParams::background()).await?;
+    sandbox.await_gone::<ExchangeRelease>(NAME).await?;
+    let none = |children: &Children| children.0.is_empty();
+    sandbox.await_children("nothing", none).await?;
+    sandbox
+        .await_gone::<Service>(&names::live_service(NAME, "user"))
+        .await
+}
