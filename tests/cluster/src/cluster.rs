@@ -18,7 +18,7 @@ use self::record::Record;
 use crate::inside::Inside;
 use crate::keeper::Keeper;
 use crate::process::ProcessRecord;
-use crate::{build, cgroups, control_plane, host, images, node, paths};
+use crate::{build, cgroups, containers, control_plane, host, images, node, paths};
 
 /// How much of a cluster there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,6 +184,17 @@ impl Cluster {
             "a cluster with only a control plane runs no images"
         );
         images::load(self.inside, archive)
+    }
+
+    /// Asks the process of a container to end, past the kubelet, as if it had come to that by itself. `id` is what
+    /// the status of its pod says.
+    pub fn end_container(&self, id: &str) -> Result<()> {
+        containers::end(self.inside, id)
+    }
+
+    /// From now on nobody can connect to a port of a container's pod; its others stay as they are.
+    pub fn close_port(&self, id: &str, port: u16) -> Result<()> {
+        containers::close_port(self.inside, id, port)
     }
 
     /// Kills the API server, as in an outage. Pods and kube-proxy go on. (Asked to end, it would first wait for

@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 
+use crate::containers::{ctr, run};
 use crate::inside::Inside;
 use crate::wait;
 
@@ -42,23 +43,4 @@ pub fn ready(inside: Inside) -> Result<bool> {
         .stderr(Stdio::null())
         .status()?
         .success())
-}
-
-fn ctr(inside: Inside) -> Command {
-    let mut command = inside.in_all();
-    command.args(["ctr", "--namespace", "k8s.io"]);
-    command
-}
-
-fn run(command: &mut Command) -> Result<String> {
-    let output = command.output().context("cannot run ctr")?;
-    ensure!(
-        output.status.success(),
-        "ctr: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    match String::from_utf8(output.stdout) {
-        Ok(text) => Ok(text),
-        Err(_) => bail!("ctr printed something other than text"),
-    }
 }

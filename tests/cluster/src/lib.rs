@@ -21,6 +21,7 @@ mod archive;
 mod build;
 mod cgroups;
 mod cluster;
+mod containers;
 mod control_plane;
 mod dns;
 mod host;

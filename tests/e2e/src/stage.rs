@@ -5,6 +5,7 @@ use std::io::Read;
 
 use anyhow::{Context, Result};
 use changeover_cluster::Cluster;
+use changeover_crds::names;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
@@ -135,6 +136,23 @@ impl<'a> Stage<'a> {
             .list(&ListParams::default().labels(&selector))
             .await?
             .items)
+    }
+
+    /// Pods of a service in one colour, and the container of each.
+    ///
+    /// # Errors
+    /// If one has none.
+    pub async fn containers(&self, service: &str, colour: &str) -> Result<Vec<(String, String)>> {
+        let pods = self.pods(colour).await?.into_iter();
+        let of = |pod: &Pod| pod.labels().get(names::SERVICE).cloned();
+        let container = |pod: Pod| {
+            let statuses = pod.status.clone().and_then(|s| s.container_statuses);
+            let id = statuses.into_iter().flatten().find_map(|c| c.container_id);
+            Ok((pod.name_any(), id.context("no container")?))
+        };
+        pods.filter(|pod| of(pod).as_deref() == Some(service))
+            .map(container)
+            .collect()
     }
 
     /// Uids of the pods of one colour, sorted.

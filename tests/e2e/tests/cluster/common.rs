@@ -3,11 +3,14 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use changeover_crds::{Colour, ExchangeRelease, Phase};
+use changeover_crds::{Colour, ExchangeRelease, Outcome, Phase};
 use changeover_e2e::{Lab, Load, SERVICES, Spec, Stage, flaws};
 use changeover_figures::Figures;
 use changeover_traffic::Report;
 use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::events::v1::Event;
+use kube::api::ListParams;
+use serde_json::json;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Longest time that a release may take on a busy machine.
@@ -42,6 +45,50 @@ pub async fn with_first_release<'a>(lab: &'a Lab, purpose: &str) -> Stage<'a> {
 
 pub fn version(version: &str) -> Spec {
     Spec::version(version).unwrap()
+}
+
+/// A version that is watched for longer than a test takes.
+pub fn watched(name: &str) -> Spec {
+    let spec = version(name).with("/spec/verification/bake", json!("2m"));
+    spec.unwrap()
+}
+
+/// So many pods of a service on green become unready, and serve clients as before: nobody reaches their admin port.
+/// Their names.
+pub async fn make_unready(stage: &Stage<'_>, service: &str, count: usize) -> Vec<String> {
+    let containers = stage.containers(service, "green").await.unwrap();
+    let some = &containers[..count];
+    for (_, id) in some {
+        stage.cluster().close_port(id, 9090).unwrap();
+    }
+    some.iter().map(|(pod, _)| pod.clone()).collect()
+}
+
+/// Ready pods of a service of the live colour.
+pub fn ready_of(release: &ExchangeRelease, service: &str) -> Option<i32> {
+    let live = release.status.as_ref()?.live.as_ref()?;
+    let service = live.services.iter().find(|s| s.name == service)?;
+    Some(service.ready)
+}
+
+/// 1.0.0 serves from the pods that it had all the time, and 2.0.0 is rejected for this reason; the message.
+pub async fn assert_back(
+    stage: &Stage<'_>,
+    back: &ExchangeRelease,
+    why: &str,
+    pods: &[String],
+) -> String {
+    let status = back.status.clone().unwrap();
+    let live = status.live.unwrap();
+    let found = (live.version.as_str(), live.colour);
+    assert_eq!(found, ("1.0.0", Colour::Blue));
+    let rejected = status.rejected.unwrap();
+    let found = (rejected.version.as_str(), rejected.reason.as_str());
+    assert_eq!(found, ("2.0.0", why));
+    assert_eq!(status.history[0].outcome, Outcome::RolledBack);
+    assert_eq!(stage.pod_uids("blue").await.unwrap(), pods);
+    assert_selected(stage, back).await;
+    rejected.message
 }
 
 /// Waits until the release is in a phase with this version live.
@@ -79,6 +126,17 @@ pub fn annotate(stage: &Stage<'_>, what: &str) {
     let what = format!("changeover.dev/{what}");
     let arguments = ["annotate", "--overwrite", "exr", "exchange", &what];
     stage.kubectl(&arguments).unwrap();
+}
+
+/// What people were told about the release: reasons and notes.
+pub async fn events(stage: &Stage<'_>) -> Vec<(String, String)> {
+    let events = stage.api::<Event>();
+    let events = events.list(&ListParams::default()).await.unwrap().items;
+    let about = |event: &Event| event.regarding.as_ref().and_then(|r| r.kind.clone());
+    let ours = events.into_iter();
+    let ours = ours.filter(|event| about(event).as_deref() == Some("ExchangeRelease"));
+    ours.map(|e| (e.reason.unwrap_or_default(), e.note.unwrap_or_default()))
+        .collect()
 }
 
 /// Ends the traffic; every request must have had its one right answer.

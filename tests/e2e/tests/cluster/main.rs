@@ -8,6 +8,7 @@
 )]
 
 mod approval;
+mod bake;
 mod broken_version;
 mod common;
 mod controls;

@@ -1,9 +1,9 @@
 use changeover_crds::{Colour, ExchangeRelease, Outcome, Phase};
 use changeover_e2e::{Load, Stage, is_settled};
-use k8s_openapi::api::events::v1::Event;
-use kube::api::ListParams;
 
-use crate::common::{assert_selected, finish_without_loss, lab, version, with_first_release};
+use crate::common::{
+    assert_selected, events, finish_without_loss, lab, version, with_first_release,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_under_load_loses_nothing_either_way() {
@@ -40,9 +40,9 @@ async fn a_release_under_load_loses_nothing_either_way() {
         assert!(report.answered_by[version] > 0, "{:?}", report.answered_by);
     }
     assert_eq!(report.answered_by.len(), 2, "{:?}", report.answered_by);
-    let events = event_reasons(&stage).await;
+    let events = events(&stage).await;
     for reason in ["ReleaseStarted", "Verified", "Switched"] {
-        let count = events.iter().filter(|r| *r == reason).count();
+        let count = events.iter().filter(|(r, _)| r == reason).count();
         assert_eq!(count, 3, "{reason}: once per release, among {events:?}");
     }
 }
@@ -79,21 +79,4 @@ async fn without_deleted(stage: &Stage<'_>, colour: &str) -> Vec<String> {
         .into_iter()
         .filter(|pod| pod.metadata.deletion_timestamp.is_none());
     staying.filter_map(|pod| pod.metadata.name).collect()
-}
-
-async fn event_reasons(stage: &Stage<'_>) -> Vec<String> {
-    let events = stage
-        .api::<Event>()
-        .list(&ListParams::default())
-        .await
-        .unwrap();
-    let ours = |event: &Event| {
-        let about = event
-            .regarding
-            .as_ref()
-            .and_then(|object| object.kind.as_deref());
-        about == Some("ExchangeRelease")
-    };
-    let events = events.items.into_iter().filter(ours);
-    events.filter_map(|event| event.reason).collect()
 }
