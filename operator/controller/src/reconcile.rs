@@ -178,6 +178,8 @@ async fn write_status(
                     let doubt = Doubt::of(old, status, news);
                     ctx.memory
                         .note(&look.uid, |notes| notes.doubt = Some(doubt));
+                    // It is read before anything else is written: a second write in doubt would hide the first.
+                    ctx.memory.unlearn(Some(&look.uid));
                     Err(error.into())
                 }
             }

@@ -32,7 +32,7 @@ pub(crate) fn drifted<K: ResourceExt + Serialize>(
 
 /// Whether `actual` has everything that `wanted` has. What the API server or another field manager
 /// added beside it does not count. Lists of named things (containers, ports, variables) are compared
-/// by name, as server-side apply merges them.
+/// by name, as server-side apply merges them; of others (tolerations) the order counts.
 fn covers(actual: &Value, wanted: &Value) -> bool {
     match (actual, wanted) {
         (Value::Object(actual), Value::Object(wanted)) => wanted.iter().all(|(key, wanted)| {
@@ -56,7 +56,11 @@ fn covers_list(actual: &[Value], wanted: &[Value]) -> bool {
             .iter()
             .all(|w| actual.iter().any(|a| named(a) == named(w) && covers(a, w)));
     }
-    actual.len() == wanted.len() && actual.iter().zip(wanted).all(|(a, w)| covers(a, w))
+    if wanted.iter().all(Value::is_object) {
+        let mut actual = actual.iter();
+        return wanted.iter().all(|w| actual.any(|a| covers(a, w)));
+    }
+    actual == wanted
 }
 
 /// The API server drops empty maps, lists and strings.
@@ -83,6 +87,17 @@ mod tests {
         let actual = json!({"spec": {"replicas": 2, "paused": false, "containers": [
             {"name": "sidecar"}, {"name": "app", "image": "a:1", "terminationMessagePath": "/x"}]}});
         assert!(covers(&actual, &wanted));
+    }
+
+    #[test]
+    fn what_a_policy_adds_to_a_list_is_no_drift() {
+        let wanted = json!([{"key": "a"}, {"key": "b"}]);
+        let added = json!([{"key": "a"}, {"key": "policy"}, {"key": "b", "operator": "Equal"}]);
+        assert!(covers(&added, &wanted));
+        for lacking in [json!([{"key": "a"}]), json!([{"key": "b"}, {"key": "a"}])] {
+            assert!(!covers(&lacking, &wanted), "{lacking}");
+        }
+        assert!(!covers(&json!(["-v", "-x"]), &json!(["-v"])));
     }
 
     #[test]

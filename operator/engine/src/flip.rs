@@ -36,20 +36,20 @@ pub(crate) enum Progress {
 
 /// Opens the journal of a switch to `to`. It must be in status before any Service is touched.
 pub(crate) fn open(turn: &mut Turn<'_>, to: &ColourStatus, from: Option<&ColourStatus>) {
-    let services = turn.world.services(&to.revision);
+    let services = turn.world.names_of(to);
     let known = turn
         .next
         .switch
         .as_ref()
         .map(|s| s.services.clone())
         .unwrap_or_default();
-    let entry = |service: &StoredService| ServiceSwitch {
-        name: service.name.clone(),
+    let entry = |name: String| ServiceSwitch {
         switched: false,
         cluster_ip: known
             .iter()
-            .find(|k| k.name == service.name)
+            .find(|k| k.name == name)
             .and_then(|k| k.cluster_ip.clone()),
+        name,
     };
     turn.next.switch = Some(SwitchStatus {
         epoch: turn.world.switched().saturating_add(1).max(to.epoch),
@@ -60,7 +60,7 @@ pub(crate) fn open(turn: &mut Turn<'_>, to: &ColourStatus, from: Option<&ColourS
         switch_millis: None,
         skew_millis: None,
         verify_millis: None,
-        services: services.iter().map(entry).collect(),
+        services: services.into_iter().map(entry).collect(),
     });
 }
 

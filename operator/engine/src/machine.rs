@@ -10,7 +10,7 @@ use crate::flip::address;
 use crate::live;
 use crate::memo::Facts;
 use crate::news::News;
-use crate::observation::Observation;
+use crate::observation::{Failure, Observation};
 use crate::phase;
 use crate::question::Question;
 use crate::reads::{self, Reads};
@@ -24,9 +24,7 @@ use crate::world::{World, half_of};
 /// before any request that follows from it; what only informs is written when nothing else is to do.
 #[must_use]
 pub fn decide(obs: &Observation, now: Timestamp) -> Decision {
-    // A namespace that is being deleted shows itself only by what it refuses: there is no right to read it.
-    let is_terminating = obs.failures.iter().any(|f| f.is_terminating);
-    if obs.release.metadata.deletion_timestamp.is_some() || is_terminating {
+    if obs.release.metadata.deletion_timestamp.is_some() || is_terminating(obs, now) {
         // From here on nothing is created, repaired or flipped; ownerReferences do the rest.
         return Decision {
             step: Step::Wait(None),
@@ -39,6 +37,14 @@ pub fn decide(obs: &Observation, now: Timestamp) -> Decision {
     turn.take_commands();
     let mv = commands::obey(&mut turn).unwrap_or_else(|| phase::step(&mut turn));
     turn.finish(mv)
+}
+
+/// Whether the namespace is being deleted, which shows itself only by what is refused: there is no right to read it.
+/// One of several API servers may say so of a namesake before, so it is asked again.
+fn is_terminating(obs: &Observation, now: Timestamp) -> bool {
+    const COUNTS: SignedDuration = SignedDuration::from_secs(60);
+    let counts = |f: &Failure| f.is_terminating && now.duration_since(f.last) < COUNTS;
+    obs.failures.iter().any(counts)
 }
 
 /// What a phase wants to happen.

@@ -1,5 +1,4 @@
-//! A stored revision that someone deleted while the spec names another, from what stands of it: the way back must
-//! not depend on one object.
+//! A stored revision that someone deleted, from what stands of it: the way back must not depend on one object.
 
 use changeover_crds::{ColourStatus, names};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -7,6 +6,7 @@ use k8s_openapi::api::core::v1::Container;
 use serde_json::Value;
 
 use crate::revision::{Plan, StoredRevision, StoredService, is_short_of};
+use crate::template::CONTAINER;
 use crate::world::{World, label, named};
 
 /// What the children of a colour say of its revision; `None` unless all of them stand. How it was to be judged and
@@ -28,7 +28,8 @@ fn service(world: World<'_>, role: &ColourStatus, name: &str) -> Option<StoredSe
     let spec = deployment.spec.as_ref().filter(|_| is_its)?;
     let config_map = names::config_map(&world.name(), name, &role.revision);
     let config_map = named(&world.obs.config_maps, &config_map).filter(|c| world.is_ours(*c))?;
-    let container = spec.template.spec.as_ref()?.containers.first()?;
+    let mut containers = spec.template.spec.as_ref()?.containers.iter();
+    let container = containers.find(|c| c.name == CONTAINER)?;
     Some(StoredService {
         name: name.to_owned(),
         port: port(container, "http")?,

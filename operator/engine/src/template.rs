@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::render::{labels, set};
 
+/// Name of the container that the spec describes; others may be added by others.
+pub(crate) const CONTAINER: &str = "service";
 /// Seconds between a pod's end being decided and its SIGTERM: time for the news to reach every proxy.
 const PRE_STOP_SECONDS: i64 = 5;
 /// Where no volume is asked for, a program still may want a place for temporary files.
@@ -34,7 +36,7 @@ pub(crate) fn pod_template(
         .iter()
         .map(|name| json!({"secretRef": {"name": name}}));
     let mut container = json!({
-        "name": "service",
+        "name": CONTAINER,
         "image": service.image,
         "ports": ports,
         "envFrom": std::iter::once(config).chain(secrets).collect::<Vec<_>>(),

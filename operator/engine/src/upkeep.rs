@@ -64,18 +64,17 @@ fn unused(turn: &Turn<'_>, role: &ColourStatus) -> Vec<Request> {
     batch
 }
 
-/// Stores a role's revision, if nothing of it stands: as the spec says, or where that names another, as it stands.
+/// Stores a role's revision, if it is not: as its children stand, where all of them do; else as the spec says, if that
+/// names it. An operator that renders otherwise than the one before must change no pod.
 fn store(world: World<'_>, role: &ColourStatus) -> Option<Request> {
     let release = world.release();
     let name = names::stored_revision(&world.name(), &role.revision);
     if named(&world.obs.revisions, &name).is_some() {
         return None;
     }
-    let revision = if world.spec().revision == role.revision {
-        StoredRevision::render(&world.name(), &release.spec)
-    } else {
-        salvaged(world, role)?
-    };
+    let is_named = world.spec().revision == role.revision;
+    let rendered = || is_named.then(|| StoredRevision::render(&world.name(), &release.spec));
+    let revision = salvaged(world, role).or_else(rendered)?;
     let number = each(&world.obs.revisions)
         .map(|r| r.revision)
         .max()

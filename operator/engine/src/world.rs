@@ -128,6 +128,15 @@ impl<'a> World<'a> {
             .map_or(&[], |stored| stored.services.as_slice())
     }
 
+    /// The names of a role's services: as stored, and where that is gone, as status knows them.
+    pub(crate) fn names_of(&self, role: &ColourStatus) -> Vec<String> {
+        let known = role.services.iter().map(|s| s.name.clone());
+        self.stored(&role.revision).map_or_else(
+            || known.collect(),
+            |stored| stored.services.iter().map(|s| s.name.clone()).collect(),
+        )
+    }
+
     /// Pods of one service in one colour and revision that are not being deleted.
     pub fn pods(&self, service: &str, role: &ColourStatus) -> impl Iterator<Item = &'a Pod> {
         each(&self.obs.pods).filter(move |pod| is_pod_of(pod, service, role))

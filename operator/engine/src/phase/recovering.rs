@@ -24,10 +24,14 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     };
     let other = colours.next();
     flip::open(turn, &live, other.as_ref());
-    if other.is_none() {
-        flip::close(turn);
-    } else {
+    if other.is_some() {
         drain::presume_taken_back(turn, &live);
+    } else {
+        flip::close(turn);
+        // Its pods may yet serve a release that begins before they are gone.
+        if let Some(idle) = standing(turn, live.colour.other()) {
+            drain::presume_taken_back(turn, &idle);
+        }
     }
     turn.enter(if other.is_some() {
         Phase::RollingBack
@@ -57,6 +61,18 @@ fn pointed_at(turn: &Turn<'_>, colour: Colour) -> Option<ColourStatus> {
         .selector
         .as_ref()?
         .get(names::REVISION)?;
+    role(turn, short, colour)
+}
+
+/// The colour as a role, if a Deployment of it stands.
+fn standing(turn: &Turn<'_>, colour: Colour) -> Option<ColourStatus> {
+    let mut ours = each(&turn.world.obs.deployments).filter(|d| turn.world.is_ours(*d));
+    let deployment = ours.find(|d| label(*d, names::COLOUR) == Some(colour.as_str()))?;
+    role(turn, label(deployment, names::REVISION)?, colour)
+}
+
+/// A role of a revision that is still stored.
+fn role(turn: &Turn<'_>, short: &str, colour: Colour) -> Option<ColourStatus> {
     let stored = each(&turn.world.obs.revisions).find(|r| {
         turn.world.is_ours(*r) && label(*r, names::REVISION) == Some(short) && r.uid().is_some()
     })?;

@@ -41,7 +41,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         Probing::Later(at) => return Move::Wait(Some(at.min(deadline))),
         Probing::Passed(pods) => {
             let joined = pods.iter().any(|uid| !known.contains(uid));
-            if let Some(verdict) = turn.next.verdict.as_mut().filter(|_| joined) {
+            if let Some(verdict) = turn.next.verdict.as_mut().filter(|_| joined && !is_late) {
                 verdict.pods = pods;
                 return Move::Changed;
             }

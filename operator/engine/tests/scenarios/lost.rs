@@ -22,8 +22,10 @@ stories!(
     status_lost_with_one_colour_gone,
     old_revision_deleted_in_the_bake,
     old_revision_deleted_with_a_child,
+    live_revision_deleted_under_another_renderer,
     status_lost_in_the_first_switch,
     status_lost_while_the_old_colour_drains,
+    status_lost_in_a_drain_and_the_old_version_released,
     status_lost_with_the_last_epoch_on_a_budget_alone,
 );
 
@@ -228,6 +230,29 @@ fn status_lost_while_the_old_colour_drains() -> Story {
         )
 }
 
+fn status_lost_in_a_drain_and_the_old_version_released() -> Story {
+    Story::given(
+        "status lost in a drain and the old version released",
+        live(),
+    )
+    .when(|w| w.apply(exchange("2")))
+    .during("Baking", |w| {
+        for _ in 0..3 {
+            w.step();
+            w.tick();
+        }
+        lose(w);
+        w.apply(exchange("1"));
+    })
+    .then(
+        "its pods, which stand, drain no more when clients come",
+        |w| {
+            assert_eq!(w.status().live.unwrap().version, "1");
+            assert_eq!(w.cluster.made(), 10);
+        },
+    )
+}
+
 fn status_lost_with_the_last_epoch_on_a_budget_alone() -> Story {
     Story::given("status lost with the last epoch on a budget alone", live())
         .when(|w| w.apply(exchange("2")))
@@ -261,6 +286,10 @@ fn old_revision_deleted_in_the_bake() -> Story {
             |w| {
                 assert_eq!((w.phase().as_str(), w.cluster.made()), ("RolledBack", 10));
                 assert_eq!(w.status().live.unwrap().version, "1");
+                let journal = w.status().switch.unwrap();
+                let known = journal.services.iter();
+                assert!(known.clone().all(|s| s.switched && s.cluster_ip.is_some()));
+                assert_eq!((known.count(), journal.skew_millis), (3, Some(0)));
             },
         )
         .when(|w| w.delete("Deployment", "shop-user-blue"))
@@ -275,6 +304,30 @@ fn old_revision_deleted_in_the_bake() -> Story {
 fn delete_old_revision(w: &mut World) {
     let old = w.status().warm.unwrap().revision;
     w.delete("ControllerRevision", &names::stored_revision("shop", &old));
+}
+
+/// An operator that renders otherwise would change its pods, if it stored the revision as it would render it.
+fn live_revision_deleted_under_another_renderer() -> Story {
+    let mut world = live();
+    let revision = world.status().live.unwrap().revision;
+    world.edit("Deployment", "shop-user-blue", |d| {
+        d["spec"]["template"]["spec"]["volumes"][0]["emptyDir"]["sizeLimit"] = "7Mi".into();
+    });
+    world.delete(
+        "ControllerRevision",
+        &names::stored_revision("shop", &revision),
+    );
+    Story::given("live revision deleted under another renderer", world).then(
+        "its pods stay as they are",
+        |w| {
+            // As if they had been rendered so: two by the edit itself.
+            assert_eq!(w.cluster.made(), 7);
+            let deployment = w.raw("Deployment", "shop-user-blue");
+            let volume = &deployment["spec"]["template"]["spec"]["volumes"][0];
+            assert_eq!(volume["emptyDir"]["sizeLimit"], "7Mi");
+            assert_eq!(w.api.list("ControllerRevision").count(), 1);
+        },
+    )
 }
 
 fn old_revision_deleted_with_a_child() -> Story {
