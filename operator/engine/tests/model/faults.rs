@@ -39,6 +39,14 @@ impl Fault {
         faults
     }
 
+    /// A crash after each subset of a batch of up to twelve requests; of more, after so many evenly spread.
+    pub fn crashes_of_any_subset(requests: usize) -> impl Iterator<Item = Self> {
+        const LIMIT: usize = 1 << 12;
+        let all = 1_u32 << requests;
+        let stride = (1_usize << requests).div_ceil(LIMIT);
+        (0..all).step_by(stride).map(Self::Crash)
+    }
+
     /// Everything that can happen at this point.
     pub fn every(point: &Point) -> Vec<Self> {
         let mut faults = Self::of_writing(point.requests);

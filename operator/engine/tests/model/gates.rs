@@ -16,8 +16,8 @@ use super::reading::{Reading, label, short};
 #[derive(Clone, Default)]
 pub struct Gates {
     pub now: Timestamp,
-    /// When Preparing began; unknown once someone paused.
-    pub preparing_since: Option<Timestamp>,
+    /// When the phase began; unknown once someone paused.
+    pub phase_since: Option<Timestamp>,
     /// Paths of the smoke probes by service, as the spec named them when the verdict was written.
     pub smoke: BTreeMap<String, Vec<String>>,
     /// Names of the journeys that the spec named then.
@@ -35,7 +35,7 @@ pub struct Gates {
 impl Gates {
     /// Adds to a digest what later writes are judged by.
     pub fn add_to(&self, pods: &BTreeSet<&str>, now: Timestamp, sum: &mut impl Hasher) {
-        self.preparing_since.map(|t| distance(t, now)).hash(sum);
+        self.phase_since.map(|t| distance(t, now)).hash(sum);
         (&self.walked, &self.approved).hash(sum);
         (&self.smoke, &self.journeys).hash(sum);
         let is_there = |pod: &String| pods.contains(pod.as_str());

@@ -127,21 +127,27 @@ impl Checker {
 
     /// I10 bounded: a phase ends with its deadline, whatever its pods do.
     fn in_time(&mut self, old: &Value, new: &Value) {
-        const LIMIT: i64 = 600;
-        if new["phase"] != "Preparing" || !new["pausedSince"].is_null() {
-            self.gates.preparing_since = None;
-        } else if old["phase"] != "Preparing" {
-            self.gates.preparing_since = Some(self.gates.now);
-        } else if let Some(since) = self.gates.preparing_since {
-            let over = self.gates.now.duration_since(since).as_secs();
-            let same = old["candidate"]["revision"] == new["candidate"]["revision"];
-            // What a person asked for is seen to first, in a write of its own.
-            let is_answer = old["handled"] != new["handled"];
-            if same && !is_answer && over > LIMIT {
-                self.violation(format!("I10 bounded: Preparing for {over} s"));
-            } else if !same {
-                self.gates.preparing_since = Some(self.gates.now);
-            }
+        let now = self.gates.now;
+        let is_same = ["phase", "candidate"].iter().all(|part| {
+            let of = |status: &Value| match &status[*part] {
+                Value::Object(role) => role["revision"].clone(),
+                phase => phase.clone(),
+            };
+            of(old) == of(new)
+        });
+        // A switch is never left half done.
+        if !new["pausedSince"].is_null() && new["phase"] != "Switching" {
+            self.gates.phase_since = None;
+        } else if !is_same {
+            self.gates.phase_since = Some(now);
+        }
+        let Some((limit, since)) = limit_of(&new["phase"]).zip(self.gates.phase_since) else {
+            return;
+        };
+        let over = now.duration_since(since).as_secs();
+        // What a person asked for is seen to first, in a write of its own.
+        if over > limit && old["handled"] == new["handled"] {
+            self.violation(format!("I10 bounded: {} for {over} s", new["phase"]));
         }
     }
 
@@ -244,6 +250,17 @@ impl Checker {
                 self.violation(format!("I9 truth: {service} but {ready} are ready"));
             }
         }
+    }
+}
+
+/// How many seconds a phase may take; none where nothing is said of that.
+fn limit_of(phase: &Value) -> Option<i64> {
+    match phase.as_str()? {
+        "Preparing" => Some(600),
+        "Verifying" => Some(120),
+        "AwaitingApproval" => Some(24 * 3600),
+        "Switching" => Some(30),
+        _ => None,
     }
 }
 

@@ -39,7 +39,7 @@ fn no_schedule_breaks_an_invariant() {
     figures.put("schedules", sum(|g| g.schedules));
     figures.put("played to the end", stems.len());
     figures.put("passes", sum(|g| g.passes));
-    figures.put("writes judged", sum(|g| g.judged));
+    figures.put("invariants checked after writes", sum(|g| g.judged));
     figures.put("violations", failed.len());
     figures.took(started.elapsed());
     figures.tell().unwrap();

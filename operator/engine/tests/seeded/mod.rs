@@ -178,7 +178,10 @@ fn deadline_reset_by_pod_churn() {
         world.delete_a_pod("user", "green");
         world.advance_clock(jiff::SignedDuration::from_secs(15));
     }
-    caught(&world.api.checker.violations, "I10 bounded: Preparing");
+    caught(
+        &world.api.checker.violations,
+        "I10 bounded: \"Preparing\" for",
+    );
 }
 
 #[test]
