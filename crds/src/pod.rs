@@ -76,7 +76,7 @@ pub struct Volume {
     pub name: String,
     /// Where it is in the container.
     #[schemars(length(min = 2, max = 1024), regex(pattern = r"^/[^:]+$"))]
-    #[x_kube(validation = ("self != '/tmp'", "/tmp is there already: choose another path"))]
+    #[x_kube(validation = ("self != '/tmp' && !self.endsWith('/')", "a mountPath does not end in a slash, and is not /tmp, which is there already"))]
     pub mount_path: String,
     /// An existing ConfigMap, a file per key.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -87,8 +87,8 @@ pub(crate) fn pod_labels(_: &mut SchemaGenerator) -> Schema {
 pub(crate) fn pod_annotations(_: &mut SchemaGenerator) -> Schema {
     marks(
         json_schema!({ "type": "string", "maxLength": 4096 }),
-        "!key.startsWith('changeover.dev/')",
-        "an annotation's key is a name, with a domain before it or not, and not of changeover.dev: those are set by the operator",
+        "!key.startsWith('changeover.dev/') && !key.startsWith('container.apparmor.security.beta.kubernetes.io/')",
+        "an annotation's key is a name, with a domain before it or not, and not of changeover.dev or AppArmor: the security of a pod is the operator's to say",
     )
 }
 

@@ -101,10 +101,12 @@ pub struct ServiceSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(validation = ("self.all(one, self.exists_one(other, other.mountPath == one.mountPath))", "each volume has a mountPath of its own"))]
     pub volumes: Vec<Volume>,
     /// Secrets of this namespace with which the kubelet pulls the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub image_pull_secrets: Vec<ImagePullSecret>,
     /// An existing PriorityClass.
     #[serde(default, skip_serializing_if = "Option::is_none")]

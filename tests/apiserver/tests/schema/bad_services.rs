@@ -174,6 +174,35 @@ async fn where_pods_run_is_checked_before() -> Result<()> {
             "/tmp is there already",
         ),
         (
+            "a path with a slash behind",
+            volume(json!({"name": "a", "mountPath": "/tmp/", "configMap": {"name": "a"}})),
+            "a mountPath does not end in a slash",
+        ),
+        (
+            "two volumes in one place",
+            service(
+                "volumes",
+                json!([
+                    {"name": "a", "mountPath": "/a", "configMap": {"name": "a"}},
+                    {"name": "b", "mountPath": "/a", "configMap": {"name": "b"}},
+                ]),
+            ),
+            "each volume has a mountPath of its own",
+        ),
+        (
+            "one credential twice",
+            service("imagePullSecrets", json!([{"name": "a"}, {"name": "a"}])),
+            r#"imagePullSecrets[1]: Duplicate value: {"name":"a"}"#,
+        ),
+        (
+            "a way around AppArmor",
+            service(
+                "podAnnotations",
+                json!({"container.apparmor.security.beta.kubernetes.io/service": "unconfined"}),
+            ),
+            "the security of a pod is the operator's to say",
+        ),
+        (
             "a directory without end",
             volume(json!({"name": "a", "mountPath": "/a", "emptyDir": {}})),
             "sizeLimit: Required value",
