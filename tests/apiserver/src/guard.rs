@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, ensure};
 use changeover_crds::names;
-use futures::TryStreamExt;
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::Service;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
@@ -47,16 +47,12 @@ impl Sandbox {
         let shared = seen.clone();
         let watching = tokio::spawn(async move {
             let states = watcher(services, watcher::Config::default().labels(&live));
+            // An error is a watch that is begun again.
             let states = states.default_backoff().touched_objects();
-            let judged = states.try_for_each(async |service| {
-                lock(&shared).judge(&service);
-                Ok(())
-            });
-            if let Err(error) = judged.await {
-                lock(&shared)
-                    .wrong
-                    .push(format!("the watch ended: {error}"));
-            }
+            let judged = states.filter_map(async |service| service.ok());
+            judged
+                .for_each(async |service| lock(&shared).judge(&service))
+                .await;
         });
         Guard {
             seen,

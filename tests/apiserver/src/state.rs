@@ -135,23 +135,27 @@ impl Sandbox {
         .await
     }
 
+    /// What people were told about the release so far: reasons and notes.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn told(&self) -> Result<Vec<(String, String)>> {
+        let events = self.api::<Event>().list(&ListParams::default()).await?;
+        let of = |event: &Event| event.regarding.as_ref().and_then(|r| r.name.clone());
+        let ours = events.items.into_iter();
+        let ours = ours.filter(|event| of(event).as_deref() == Some(NAME));
+        Ok(ours.filter_map(|e| Some((e.reason?, e.note?))).collect())
+    }
+
     /// Waits until people were told this about the release, in a note with these words.
     ///
     /// # Errors
     /// When they were not in time; with what they were told.
     pub async fn await_event(&self, reason: &str, words: &str) -> Result<()> {
         until(LIMIT, async || {
-            let events = self.api::<Event>().list(&ListParams::default()).await?;
-            let of = |event: &Event| event.regarding.as_ref().and_then(|r| r.name.clone());
-            let ours = events
-                .items
-                .iter()
-                .filter(|e| of(e).as_deref() == Some(NAME));
-            let told: Vec<_> = ours
-                .filter_map(|e| Some((e.reason.as_deref()?, e.note.as_deref()?)))
-                .collect();
+            let told = self.told().await?;
             let mut those = told.iter();
-            let is_told = those.any(|(of, note)| *of == reason && note.contains(words));
+            let is_told = those.any(|(of, note)| of == reason && note.contains(words));
             Ok((!is_told).then(|| format!("{reason} {words} is not among the Events {told:?}")))
         })
         .await

@@ -138,7 +138,7 @@ impl<'a> Stage<'a> {
             .items)
     }
 
-    /// Pods of a service in one colour, and the container of each.
+    /// Pods of a service in one colour that nobody has asked to end, and the container of each.
     ///
     /// # Errors
     /// If one has none.
@@ -151,6 +151,7 @@ impl<'a> Stage<'a> {
             Ok((pod.name_any(), id.context("no container")?))
         };
         pods.filter(|pod| of(pod).as_deref() == Some(service))
+            .filter(|pod| pod.metadata.deletion_timestamp.is_none())
             .map(container)
             .collect()
     }

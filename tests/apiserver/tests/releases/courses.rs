@@ -1,5 +1,7 @@
 //! What goes on while one write after the other is spoiled, and the one end that it has.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result};
 use changeover_apiserver_tests::{Children, NAME, Sandbox, exchange};
 use changeover_crds::{Colour, ColourStatus, ExchangeRelease, Outcome, Phase, names};
@@ -88,15 +90,32 @@ impl Course {
         sandbox.await_phase(phase, Some(live)).await
     }
 
-    /// Who saw nothing but an operator that goes on was told all of it.
-    pub async fn assert_told(self, sandbox: &Sandbox, version: &str) -> Result<()> {
-        let told: &[&str] = match self {
+    /// What is told of each version, once.
+    const fn news(self) -> &'static [&'static str] {
+        match self {
             Self::Install | Self::Release => &["ReleaseStarted", "Verified", "Switched"],
             Self::Rollback | Self::Abort => &["RollingBack"],
-        };
-        for reason in told {
+        }
+    }
+
+    /// Who saw nothing but an operator that goes on was told all of it.
+    pub async fn await_told(self, sandbox: &Sandbox, version: &str) -> Result<()> {
+        for reason in self.news() {
             sandbox.await_event(reason, version).await?;
         }
+        Ok(())
+    }
+
+    /// And nobody twice. Operators that are killed may leave without a word.
+    pub async fn assert_told_once(self, sandbox: &Sandbox) -> Result<()> {
+        let told = sandbox.told().await?;
+        let news = told.iter();
+        let news = news.filter(|(reason, _)| self.news().contains(&reason.as_str()));
+        let mut seen = BTreeSet::new();
+        for event in news {
+            assert!(seen.insert(event), "told twice: {event:?}");
+        }
+        assert!(!seen.is_empty(), "nothing was told");
         Ok(())
     }
 
@@ -116,17 +135,17 @@ impl Course {
         let of = |role: &Option<ColourStatus>| role.as_ref().map(|r| r.version.clone());
         let rejected = status.rejected.as_ref().map(|r| r.version.as_str());
         let (warm, candidate) = (of(&status.warm), of(&status.candidate));
-        let outcome = match self {
+        let outcomes = match self {
             Self::Install => {
                 assert_eq!((warm, candidate, rejected), (None, None, None));
-                Outcome::Live
+                vec![Outcome::Live]
             }
             Self::Release => {
                 assert_eq!(
                     (warm.as_deref(), candidate, rejected),
                     (Some(before), None, None)
                 );
-                Outcome::Live
+                vec![Outcome::Live]
             }
             Self::Rollback | Self::Abort => {
                 let version = Some(version);
@@ -134,13 +153,13 @@ impl Course {
                     (warm, candidate.as_deref(), rejected),
                     (None, version, version)
                 );
-                Outcome::RolledBack
+                vec![Outcome::RolledBack, Outcome::Live]
             }
         };
         assert_served_by(sandbox, live.colour).await?;
         let told = status.history.iter().filter(|h| h.version == version);
-        let told: Vec<Outcome> = told.map(|h| h.outcome).filter(|o| *o == outcome).collect();
-        assert_eq!(told, [outcome], "it ended once: {:?}", status.history);
+        let told: Vec<Outcome> = told.map(|entry| entry.outcome).collect();
+        assert_eq!(told, outcomes, "it ended once: {:?}", status.history);
         self.await_children(sandbox, live.colour).await
     }
 

@@ -1,11 +1,15 @@
 //! Metrics say what status says.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use changeover_apiserver_tests::{exchange, with_tag};
 use changeover_crds::{HistoryEntry, Outcome, Phase, names};
 
 use crate::courses::annotate;
 use crate::{status, with_first_release};
+
+const LIMIT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn metrics_have_the_figures_of_the_history() -> Result<()> {
@@ -19,6 +23,11 @@ async fn metrics_have_the_figures_of_the_history() -> Result<()> {
     sandbox.apply(&with_tag("3.0.0", "3.0.0-broken")).await?;
     let release = sandbox.await_phase(Phase::Rejected, Some("1.0.0")).await?;
 
+    // Counted once the write is answered; a watch may be faster.
+    let last = "changeover_outcomes_total{outcome=\"Rejected\"}";
+    operator
+        .await_metric(last, LIMIT, |count| count > 0.0)
+        .await?;
     let history = &status(&release)?.history;
     let outcomes: Vec<Outcome> = history.iter().map(|entry| entry.outcome).collect();
     let (live, back) = (Outcome::Live, Outcome::RolledBack);
