@@ -15,8 +15,10 @@ mod conditions;
 mod decision;
 mod drain;
 mod drift;
+mod endpoints;
 mod explain;
 mod flip;
+mod hash;
 mod invalid;
 pub mod journey;
 mod jsonpath;
@@ -43,6 +45,7 @@ mod words;
 mod world;
 
 pub use decision::{Child, Decision, Kind, Notice, Request, Step, Target};
+pub use hash::revision_of;
 pub use judge::{Answer, judge};
 pub use machine::decide;
 pub use memo::Memo;
@@ -54,4 +57,4 @@ pub use question::{
 };
 pub use reads::{Children, Reads};
 pub use reason::Reason;
-pub use revision::{Plan, Smoke, StoredRevision, StoredService, pack, revision_of};
+pub use revision::{Plan, Smoke, StoredRevision, StoredService, pack};

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use changeover_crds::{ExchangeRelease, ResourceExt};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 
+use crate::hash::{checks_of, revision_of};
 use crate::invalid::invalid;
 use crate::observation::Observation;
-use crate::revision::{StoredRevision, checks_of, revision_of};
+use crate::revision::StoredRevision;
 use crate::world::{each, is_of};
 
 /// Findings that are kept. A release in motion makes some hundred; what is found again is noted again.

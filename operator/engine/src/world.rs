@@ -1,17 +1,12 @@
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use changeover_crds::{Colour, ColourStatus, ExchangeRelease, ResourceExt, ServiceStatus, names};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
-use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use crate::memo::{Facts, SpecFacts, Stored};
 use crate::observation::Observation;
 use crate::revision::{StoredRevision, StoredService, is_short_of};
-
-/// Label that the EndpointSlice controller puts on a slice: the Service it belongs to.
-const SLICE_OF: &str = "kubernetes.io/service-name";
 
 /// An observation, with the questions that the phases ask of it.
 #[derive(Clone, Copy)]
@@ -142,20 +137,6 @@ impl<'a> World<'a> {
         each(&self.obs.pods).filter(move |pod| is_pod_of(pod, service, role))
     }
 
-    /// Pods that are Ready and that the pinned Service's EndpointSlices show as ready.
-    #[must_use]
-    pub fn ready(&self, service: &str, role: &ColourStatus) -> Vec<&'a Pod> {
-        let pinned = names::coloured(&self.name(), service, role.colour);
-        let families = self.endpoints(&pinned);
-        let is_listed = |pod: &Pod| {
-            let uid = pod.uid().unwrap_or_default();
-            !families.is_empty() && families.values().all(|family| family.ready.contains(&uid))
-        };
-        self.pods(service, role)
-            .filter(|pod| is_ready(pod) && is_listed(pod))
-            .collect()
-    }
-
     /// Ready and desired pods of every service of a colour.
     #[must_use]
     pub fn counts(&self, role: &ColourStatus, stored: &StoredRevision) -> Vec<ServiceStatus> {
@@ -179,10 +160,6 @@ impl<'a> World<'a> {
         self.counts(role, stored)
     }
 
-    fn ready_count(&self, service: &str, role: &ColourStatus) -> i32 {
-        i32::try_from(self.ready(service, role).len()).unwrap_or(i32::MAX)
-    }
-
     /// Pods that a service should have: as the spec says; where it no longer names the service, as stored.
     #[must_use]
     pub fn desired(&self, service: &StoredService) -> i32 {
@@ -193,31 +170,6 @@ impl<'a> World<'a> {
             .iter()
             .find(|s| s.name == service.name);
         spec.map_or(service.replicas, |s| s.replicas)
-    }
-
-    /// Endpoints of a Service by address family, over all its EndpointSlices.
-    pub(crate) fn endpoints(&self, service: &str) -> BTreeMap<&'a str, Endpoints> {
-        let mut families: BTreeMap<&str, Endpoints> = BTreeMap::new();
-        for slice in self.slices_of(service) {
-            let family = families.entry(slice.address_type.as_str()).or_default();
-            for endpoint in slice.endpoints.iter().flatten() {
-                let uid = endpoint
-                    .target_ref
-                    .as_ref()
-                    .and_then(|t| t.uid.clone())
-                    .unwrap_or_default();
-                // Nil counts as ready: https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
-                if endpoint.conditions.as_ref().and_then(|c| c.ready) != Some(false) {
-                    family.ready.insert(uid.clone());
-                }
-                family.all.insert(uid);
-            }
-        }
-        families
-    }
-
-    fn slices_of(&self, service: &str) -> impl Iterator<Item = &'a EndpointSlice> {
-        each(&self.obs.slices).filter(move |s| label(*s, SLICE_OF) == Some(service))
     }
 
     /// The epoch of the last switch that is known of.
@@ -273,13 +225,6 @@ pub(crate) fn all_of(desired: i32) -> i32 {
 #[must_use]
 pub(crate) fn half_of(desired: i32) -> i32 {
     ((desired + 1) / 2).max(1)
-}
-
-/// Uids of the pods behind a Service in one address family.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Endpoints {
-    pub(crate) ready: BTreeSet<String>,
-    pub(crate) all: BTreeSet<String>,
 }
 
 pub(crate) fn each<K>(objects: &[Arc<K>]) -> impl Iterator<Item = &K> {

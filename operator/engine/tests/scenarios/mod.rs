@@ -16,6 +16,7 @@ mod reads;
 mod refuse;
 mod release;
 mod rollback;
+mod salvage;
 mod supersede;
 mod switch;
 
@@ -63,6 +64,7 @@ pub fn all() -> Vec<Story> {
         bake::all(),
         drain::all(),
         rollback::all(),
+        salvage::all(),
     ]
     .concat()
 }
