@@ -57,6 +57,14 @@ impl Operator {
     /// # Errors
     /// When it cannot be killed.
     pub fn kill(mut self) -> Result<()> {
+        self.end()
+    }
+
+    /// The same, where another takes its place.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub fn end(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
@@ -216,7 +224,8 @@ impl Operator {
     }
 
     /// The end of its log.
-    fn said(&self) -> String {
+    #[must_use]
+    pub fn said(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines

@@ -150,6 +150,12 @@ impl Proxy {
         self.shared.plan().spoiled
     }
 
+    /// Whether the operator is to be killed: nothing passes any more.
+    #[must_use]
+    pub fn has_crashed(&self) -> bool {
+        *self.shared.crashed.borrow()
+    }
+
     /// Waits until the operator is to be killed.
     pub async fn crashed(&self) {
         // An error would mean that we are gone ourselves.

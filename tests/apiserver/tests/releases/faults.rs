@@ -127,37 +127,29 @@ async fn sweep(name: &str, course: Course, spoils: &[Spoil]) -> Result<()> {
     let sandbox = Sandbox::new().await?;
     let guard = sandbox.guard();
     let proxy = sandbox.proxy().await?;
-    let mut operator = sandbox.operator_through(&proxy, "one")?;
+    let operator = sandbox.operator_through(&proxy, "one")?;
     sandbox.apply(&exchange("1.0.0")).await?;
     sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
-    let (mut before, mut spoiled) = ("1.0.0".to_owned(), 0);
-    let faults =
-        (1..).flat_map(|write| at_write(write, spoils).into_iter().map(move |s| (write, s)));
-    for (round, (write, spoil)) in faults.enumerate() {
-        let version = format!("2.{write}.{round}");
-        let what = || format!("{spoil:?} of write {write}, {}", course.name());
-        course
-            .prepare(&sandbox, &version)
-            .await
-            .with_context(what)?;
-        proxy.spoil_write(write, spoil);
-        operator = go(&sandbox, &proxy, operator, course, [&version, &before])
-            .await
-            .with_context(what)?;
-        let ended = course.assert_ended(&sandbox, &version, &before).await;
-        ended.with_context(what)?;
-        if !matches!(spoil, Spoil::CrashBefore | Spoil::CrashAfter) {
-            let told = course.await_told(&sandbox, &version).await;
-            told.with_context(what)?;
+    let mut sweep = Sweep {
+        sandbox: &sandbox,
+        proxy: &proxy,
+        operator,
+        course,
+        before: "1.0.0".to_owned(),
+    };
+    let mut spoiled = 0;
+    for write in 1.. {
+        for spoil in at_write(write, spoils) {
+            let version = format!("2.{write}.{spoiled}");
+            let round = sweep.round(&version, write, spoil).await;
+            let what = || format!("{spoil:?} of write {write}: {}", sweep.operator.said());
+            spoiled += round.with_context(what)?;
         }
         if proxy.spoiled() == 0 {
             ensure!(write > course.least_writes(), "only {write} writes");
             figures.put("writes", write - 1);
             break;
         }
-        spoiled += 1;
-        proxy.pass_all();
-        before = course.live(&version, &before).to_owned();
     }
     course.assert_told_once(&sandbox).await?;
     figures.put("faults run", spoiled);
@@ -168,22 +160,46 @@ async fn sweep(name: &str, course: Course, spoils: &[Spoil]) -> Result<()> {
     sandbox.finish().await
 }
 
-/// Goes a course once; an operator that is to crash is killed, and its successor is given back.
-async fn go(
-    sandbox: &Sandbox,
-    proxy: &Proxy,
+struct Sweep<'a> {
+    sandbox: &'a Sandbox,
+    proxy: &'a Proxy,
     operator: Operator,
     course: Course,
-    [version, before]: [&str; 2],
-) -> Result<Operator> {
-    course.begin(sandbox, version).await?;
-    tokio::select! {
-        () = proxy.crashed() => {
-            operator.kill()?;
-            proxy.pass_all();
-            // With the same name, it need not wait for the lease to run out.
-            sandbox.operator_through(proxy, "one")
+    /// What is live.
+    before: String,
+}
+
+impl Sweep<'_> {
+    /// Goes the course once, with one write spoiled; how many were, if it writes so often.
+    async fn round(&mut self, version: &str, write: usize, spoil: Spoil) -> Result<usize> {
+        let (sandbox, proxy, course) = (self.sandbox, self.proxy, self.course);
+        course.prepare(sandbox, version).await?;
+        proxy.spoil_write(write, spoil);
+        course.begin(sandbox, version).await?;
+        tokio::select! {
+            () = proxy.crashed() => self.succeed()?,
+            done = course.end(sandbox, version, &self.before) => drop(done?),
         }
-        done = course.end(sandbox, version, before) => done.map(|_| operator),
+        course.assert_ended(sandbox, version, &self.before).await?;
+        if !matches!(spoil, Spoil::CrashBefore | Spoil::CrashAfter) {
+            course.await_told(sandbox, version).await?;
+        }
+        // Some write after the end.
+        if proxy.has_crashed() {
+            self.succeed()?;
+            course.assert_ended(sandbox, version, &self.before).await?;
+        }
+        proxy.pass_all();
+        self.before = course.live(version, &self.before).to_owned();
+        Ok(proxy.spoiled())
+    }
+
+    /// Kills an operator that has crashed, and starts its successor.
+    fn succeed(&mut self) -> Result<()> {
+        self.operator.end()?;
+        self.proxy.pass_all();
+        // With the same name, it need not wait for the lease to run out.
+        self.operator = self.sandbox.operator_through(self.proxy, "one")?;
+        Ok(())
     }
 }
