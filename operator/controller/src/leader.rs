@@ -82,7 +82,9 @@ impl Election {
             let sent = Instant::now();
             match timeout_at(renewed + RENEW_DEADLINE, self.round()).await {
                 Ok(Ok(true)) => renewed = sent,
-                Ok(Ok(false)) => return Lost::Taken(self.holder()),
+                Ok(Ok(false)) if self.holder() != self.me => return Lost::Taken(self.holder()),
+                // Ours, and changed since it was read: by a renewal of before that came late, or by a person.
+                Ok(Ok(false)) => {}
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "the lease was not renewed yet");
                     trouble = error;
@@ -206,14 +208,30 @@ mod tests {
 
     /// An API server that answers so many requests with a lease of ours, and then none.
     fn api_server(answers: u32, takes: Duration) -> Client {
+        api_server_with_a_conflict(answers, takes, None)
+    }
+
+    /// The same; of the answers, the one of this number is a conflict.
+    fn api_server_with_a_conflict(answers: u32, takes: Duration, conflict: Option<u32>) -> Client {
         let asked = AtomicU32::new(0);
         let service = service_fn(move |_: Request<Body>| {
-            let falls_silent = asked.fetch_add(1, Ordering::Relaxed) >= answers;
+            let number = asked.fetch_add(1, Ordering::Relaxed);
+            let falls_silent = number >= answers;
             async move {
                 if falls_silent {
                     std::future::pending::<()>().await;
                 }
                 tokio::time::sleep(takes).await;
+                if Some(number) == conflict {
+                    let status = serde_json::json!({
+                        "kind": "Status", "apiVersion": "v1", "status": "Failure",
+                        "reason": "Conflict", "code": 409,
+                    });
+                    let body = Full::new(Bytes::from(status.to_string()));
+                    let mut answer = Response::new(body);
+                    *answer.status_mut() = hyper::StatusCode::CONFLICT;
+                    return Ok(answer);
+                }
                 let lease = serde_json::json!({
                     "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "lease"},
                     "spec": {"holderIdentity": "me", "leaseDurationSeconds": 15},
@@ -239,6 +257,15 @@ mod tests {
             assert!(silent + CALL_TIMEOUT < DURATION, "{answers}: {silent:?}");
         }))
         .await;
+    }
+
+    #[tokio::test]
+    async fn a_renewal_that_comes_late_takes_the_lease_from_nobody() {
+        // The second renewal's write meets it; the third one is answered, and then none.
+        let client = api_server_with_a_conflict(6, Duration::ZERO, Some(3));
+        let mut election = Election::new(client, "default", "lease", "me");
+        let lost = election.hold(Instant::now()).await;
+        assert!(matches!(lost, Lost::Silent(_)), "{lost}");
     }
 
     #[tokio::test]

@@ -139,8 +139,8 @@ async fn sweep(name: &str, course: Course, spoils: &[Spoil]) -> Result<()> {
     };
     let mut spoiled = 0;
     for write in 1.. {
-        for spoil in at_write(write, spoils) {
-            let version = format!("2.{write}.{spoiled}");
+        for (turn, spoil) in (0..).zip(at_write(write, spoils)) {
+            let version = format!("2.{write}.{turn}");
             let round = sweep.round(&version, write, spoil).await;
             let what = || format!("{spoil:?} of write {write}: {}", sweep.operator.said());
             spoiled += round.with_context(what)?;
