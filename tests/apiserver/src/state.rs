@@ -217,8 +217,15 @@ fn is_complete(deployment: &Deployment) -> bool {
     let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas);
     deployment.status.as_ref().is_some_and(|status| {
         let conditions = status.conditions.iter().flatten();
+        let counted = [
+            status.replicas,
+            status.updated_replicas,
+            status.available_replicas,
+        ];
         status.observed_generation == deployment.metadata.generation
-            && status.available_replicas == wanted
+            && counted.iter().all(|count| *count == wanted)
+            // Pods of before are counted out last.
+            && status.terminating_replicas.unwrap_or(0) == 0
             && conditions
                 .filter_map(|c| c.reason.as_deref())
                 .any(|reason| reason == "NewReplicaSetAvailable")
