@@ -171,7 +171,7 @@ async fn where_pods_run_is_checked_before() -> Result<()> {
         (
             "our own path",
             volume(json!({"name": "a", "mountPath": "/tmp", "configMap": {"name": "a"}})),
-            "/tmp is there already",
+            "is not /tmp, which is there already",
         ),
         (
             "a path with a slash behind",
