@@ -55,25 +55,23 @@ pub(crate) fn pod_template(
         "volumeMounts": mounts(service),
     });
     for (field, words) in [("command", &service.command), ("args", &service.args)] {
-        if !words.is_empty() {
-            set(&mut container, field, json!(words));
-        }
+        set_some(&mut container, field, asked(json!(words)));
     }
     let labels = labels(release, &service.name, Some(revision), None);
     let mut metadata = json!({"labels": with(&labels, &service.pod_labels)});
     let mut spec = json!({
-            "containers": [container],
-            "volumes": volumes(service),
-            "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
-            "automountServiceAccountToken": false,
-            "enableServiceLinks": false,
-            "terminationGracePeriodSeconds": service.termination_grace_period_seconds,
-            "topologySpreadConstraints": [{
-                "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": labels},
-            }],
+        "containers": [container],
+        "volumes": volumes(service),
+        "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+        "automountServiceAccountToken": false,
+        "enableServiceLinks": false,
+        "terminationGracePeriodSeconds": service.termination_grace_period_seconds,
+        "topologySpreadConstraints": [{
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": labels},
+        }],
     });
     let annotations = asked(json!(service.pod_annotations));
     set_some(&mut metadata, "annotations", annotations);

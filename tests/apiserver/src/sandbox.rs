@@ -149,6 +149,19 @@ impl Sandbox {
             .await?)
     }
 
+    /// Annotates the release, as people do.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn annotate(&self, name: &str, value: &str) -> Result<()> {
+        let patch = Patch::Merge(json!({"metadata": {"annotations": {name: value}}}));
+        let releases = self.api::<ExchangeRelease>();
+        releases
+            .patch(NAME, &PatchParams::default(), &patch)
+            .await?;
+        Ok(())
+    }
+
     /// Waits until the release is in this phase, and this version live in it (none: whichever).
     ///
     /// # Errors

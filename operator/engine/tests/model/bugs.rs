@@ -5,7 +5,7 @@ use std::sync::Arc;
 use changeover_crds::{ColourStatus, Phase, names};
 use changeover_engine::{Decision, Kind, Observation, Request, Step, Target};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::PodCondition;
+use k8s_openapi::api::core::v1::{PodCondition, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
@@ -166,17 +166,13 @@ impl Bug {
     /// What the bug makes of a request.
     pub fn call(self, request: &Request) -> Call {
         let mut call = shell::call(request);
-        if self == Self::NoPrecondition
-            && let Some(metadata) = call.body["metadata"].as_object_mut()
-        {
-            metadata.remove("uid");
-            metadata.remove("resourceVersion");
-        }
-        if self == Self::DeleteWithoutVersion
-            && let Request::Delete(_) = request
-            && let Some(metadata) = call.body["metadata"].as_object_mut()
-        {
-            metadata.remove("resourceVersion");
+        let forgotten: &[&str] = match (self, request) {
+            (Self::NoPrecondition, _) => &["uid", "resourceVersion"],
+            (Self::DeleteWithoutVersion, Request::Delete(_)) => &["resourceVersion"],
+            _ => &[],
+        };
+        if let Some(metadata) = call.body["metadata"].as_object_mut() {
+            metadata.retain(|field, _| !forgotten.contains(&field.as_str()));
         }
         call
     }
@@ -186,11 +182,7 @@ fn approve_by_selector(obs: &mut Observation) {
     let status = obs.release.status.as_ref();
     let candidate = status.and_then(|s| s.candidate.as_ref());
     let live = status.and_then(|s| s.live.as_ref());
-    let is_live = |s: &&Arc<k8s_openapi::api::core::v1::Service>| {
-        let labels = s.metadata.labels.as_ref();
-        labels.is_some_and(|l| l.get(names::ROLE).is_some_and(|r| r == "live"))
-    };
-    let mut services = obs.services.iter().filter(is_live);
+    let mut services = obs.services.iter().filter(|s| is_live(s));
     let is_lost = services.any(|s| !points_to(s, live));
     if let Some(revision) = candidate.filter(|_| is_lost).map(|c| c.revision.clone()) {
         let annotations = obs.release.metadata.annotations.get_or_insert_default();
@@ -241,10 +233,14 @@ fn rebuild(step: &mut Step, obs: &Observation, now: Timestamp) {
     }
 }
 
-fn points_to(service: &k8s_openapi::api::core::v1::Service, role: Option<&ColourStatus>) -> bool {
+fn is_live(service: &Service) -> bool {
     let labels = service.metadata.labels.as_ref();
-    let selector = service.spec.as_ref().and_then(|s| s.selector.as_ref());
     labels.is_some_and(|l| l.get(names::ROLE).is_some_and(|r| r == "live"))
+}
+
+fn points_to(service: &Service, role: Option<&ColourStatus>) -> bool {
+    let selector = service.spec.as_ref().and_then(|s| s.selector.as_ref());
+    is_live(service)
         && selector
             .and_then(|s| s.get(names::COLOUR))
             .zip(role)

@@ -7,7 +7,7 @@ use changeover_apiserver_tests::{Children, NAME, Sandbox, exchange};
 use changeover_crds::{Colour, ColourStatus, ExchangeRelease, Outcome, Phase, names};
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::DeleteParams;
 use serde_json::json;
 
 use crate::{assert_served_by, coloured, status};
@@ -69,8 +69,8 @@ impl Course {
             Self::Install | Self::Release => {
                 sandbox.apply(&exchange(version)).await?;
             }
-            Self::Rollback => annotate(sandbox, names::ROLLBACK, version).await?,
-            Self::Abort => annotate(sandbox, names::ABORT, version).await?,
+            Self::Rollback => sandbox.annotate(names::ROLLBACK, version).await?,
+            Self::Abort => sandbox.annotate(names::ABORT, version).await?,
         }
         Ok(())
     }
@@ -178,16 +178,6 @@ impl Course {
         };
         sandbox.await_children("whole colours", whole).await
     }
-}
-
-/// Annotates the release, as people do.
-pub async fn annotate(sandbox: &Sandbox, name: &str, token: &str) -> Result<()> {
-    let patch = Patch::Merge(json!({"metadata": {"annotations": {name: token}}}));
-    let releases = sandbox.api::<ExchangeRelease>();
-    releases
-        .patch(NAME, &PatchParams::default(), &patch)
-        .await?;
-    Ok(())
 }
 
 /// Deletes the release, and waits until nothing of it is left.

@@ -6,7 +6,6 @@ use anyhow::Result;
 use changeover_apiserver_tests::{exchange, with_tag};
 use changeover_crds::{HistoryEntry, Outcome, Phase, names};
 
-use crate::courses::annotate;
 use crate::{status, with_first_release};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -16,7 +15,7 @@ async fn metrics_have_the_figures_of_the_history() -> Result<()> {
     let (sandbox, operator) = with_first_release().await?;
     sandbox.apply(&exchange("2.0.0")).await?;
     sandbox.await_phase(Phase::Warm, Some("2.0.0")).await?;
-    annotate(&sandbox, names::ROLLBACK, "one").await?;
+    sandbox.annotate(names::ROLLBACK, "one").await?;
     sandbox
         .await_phase(Phase::RolledBack, Some("1.0.0"))
         .await?;

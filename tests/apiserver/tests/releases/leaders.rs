@@ -6,10 +6,9 @@ use anyhow::Result;
 use changeover_apiserver_tests::{
     Children, Hold, NAME, Operator, Proxy, SERVICES, Sandbox, exchange, phase_is,
 };
-use changeover_crds::{Colour, ExchangeRelease, Phase, names};
+use changeover_crds::{Colour, Phase, names};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use crate::{assert_second_release, assert_served_by, with_first_release};
@@ -64,7 +63,7 @@ async fn flips_of_a_leader_that_hung_in_its_switch_are_refused() -> Result<()> {
 async fn flips_of_a_leader_that_hung_are_refused_after_an_abort() -> Result<()> {
     let (sandbox, proxy, mut first) = with_flips_in_the_air().await?;
     // Before the second one leads: it would have done the switch.
-    annotate(&sandbox, names::ABORT).await?;
+    sandbox.annotate(names::ABORT, "now").await?;
     let second = sandbox.operator("two")?;
     await_takeover(&second).await?;
     sandbox
@@ -95,10 +94,10 @@ async fn deletes_of_a_leader_that_hung_are_refused_where_a_retry_needs_what_they
 
     // Given up: Deployments and PodDisruptionBudgets are to go.
     proxy.hold(Hold::Deletes);
-    annotate(&sandbox, names::ABORT).await?;
+    sandbox.annotate(names::ABORT, "now").await?;
     proxy.holding(2 * SERVICES.len()).await;
     first.suspend()?;
-    annotate(&sandbox, names::RETRY).await?;
+    sandbox.annotate(names::RETRY, "now").await?;
     let second = sandbox.operator("two")?;
     await_takeover(&second).await?;
     sandbox.await_release("a wait", awaits_approval).await?;
@@ -121,14 +120,6 @@ async fn uids(sandbox: &Sandbox, colour: Colour) -> Result<Vec<Option<String>>> 
         uids.push(sandbox.api::<Deployment>().get(&name).await?.uid());
     }
     Ok(uids)
-}
-
-async fn annotate(sandbox: &Sandbox, name: &str) -> Result<()> {
-    let asked = json!({"metadata": {"annotations": {name: "now"}}});
-    let releases = sandbox.api::<ExchangeRelease>();
-    let params = PatchParams::default();
-    releases.patch(NAME, &params, &Patch::Merge(&asked)).await?;
-    Ok(())
 }
 
 /// A first release, made by a leader that reaches the API server through a proxy.

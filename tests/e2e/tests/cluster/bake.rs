@@ -3,7 +3,6 @@
 use changeover_crds::{ExchangeRelease, Phase};
 use changeover_e2e::{Load, Stage};
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt;
 use kube::api::EvictParams;
 
 use crate::common::{
@@ -71,10 +70,8 @@ async fn until_ready(stage: &Stage<'_>, count: i32) {
 }
 
 async fn evict_a_pod(stage: &Stage<'_>, service: &str) {
-    let pods = stage.pods("green").await.unwrap();
-    let prefix = format!("exchange-{service}-green-");
-    let mut names = pods.iter().map(ResourceExt::name_any);
-    let name = names.find(|name| name.starts_with(&prefix)).unwrap();
+    let containers = stage.containers(service, "green").await.unwrap();
     let pods = stage.api::<Pod>();
-    pods.evict(&name, &EvictParams::default()).await.unwrap();
+    let (name, _) = &containers[0];
+    pods.evict(name, &EvictParams::default()).await.unwrap();
 }
