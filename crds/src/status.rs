@@ -5,7 +5,7 @@ use kube_derive::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Colour, HistoryEntry, Rejection};
+use crate::{Colour, Duration, HistoryEntry, Rejection};
 
 /// Where the release is. Everything needed to go on after a crash stands here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -21,6 +21,12 @@ pub struct ExchangeReleaseStatus {
     /// When this phase began; its deadline counts from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase_since: Option<MicroTime>,
+    /// For how long pauses that are over held up this phase. Its deadline is so much later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_for: Option<Duration>,
+    /// When this phase ends by itself, or what is kept for its logs goes. A pause that goes on makes it later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<MicroTime>,
     /// The colour that clients use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<ColourStatus>,
@@ -121,6 +127,18 @@ pub struct ServiceStatus {
     pub ready: i32,
     /// Wanted pods.
     pub desired: i32,
+    /// The last scale at which all of its pods were ready. While it is scaled up, it is judged by this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<i32>,
+}
+
+impl ServiceStatus {
+    /// Pods that it can be expected to have: a scale-up makes nothing of what serves worse.
+    #[must_use]
+    pub fn expected(&self) -> i32 {
+        self.reached
+            .map_or(self.desired, |reached| reached.min(self.desired))
+    }
 }
 
 /// The journal of a switch: written before the first Service is touched.

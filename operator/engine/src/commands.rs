@@ -104,7 +104,10 @@ fn abort(turn: &mut Turn<'_>) -> Option<Move> {
         Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval) => {
             Some(turn.reject(Reason::Aborted, WHY))
         }
-        Some(Phase::Switching | Phase::Baking) => Some(phase::go_back(turn, Reason::Aborted, WHY)),
+        // The bake may have ended while a person asked: the way back is the same for as long as there is one.
+        Some(Phase::Switching | Phase::Baking | Phase::Warm) => {
+            Some(phase::go_back(turn, Reason::Aborted, WHY))
+        }
         _ => {
             turn.asked.abort = false;
             nothing(turn, "abort: no release goes on")
@@ -143,13 +146,13 @@ fn pause(turn: &mut Turn<'_>) {
         (false, Some(_)) => {
             let still = turn.stood_still();
             turn.next.paused_since = None;
-            let later = |time: &mut Option<MicroTime>| {
-                if let Some(time) = time {
-                    time.0 = time.0.checked_add(still).unwrap_or(Timestamp::MAX);
-                }
-            };
-            later(&mut turn.next.phase_since);
-            later(&mut turn.next.warm_until);
+            // The phase began when it did: what passed in it since counts, before the pause and during it.
+            let before = turn.next.paused_for.map(std::time::Duration::from);
+            let still = still.unsigned_abs();
+            turn.next.paused_for = Some((before.unwrap_or_default() + still).into());
+            if let Some(until) = &mut turn.next.warm_until {
+                until.0 = until.0.checked_add(still).unwrap_or(Timestamp::MAX);
+            }
             turn.tell(News::Resumed, "forward steps are taken again".to_owned());
         }
         _ => {}

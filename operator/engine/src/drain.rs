@@ -17,6 +17,8 @@ const TTL: u16 = 15;
 const RENEWAL: SignedDuration = SignedDuration::from_secs(3);
 /// Longest time that a way back waits for pods to hear that they drain no more.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(1);
+/// The last lease of a drain that ended so long ago has lapsed: a renewal that was under way then came with it.
+const LAPSED: SignedDuration = SignedDuration::from_secs(TTL as i64 + 2);
 
 /// The drain of the colour that clients just left.
 pub(crate) fn begin(turn: &mut Turn<'_>, old: &ColourStatus, epoch: i64) {
@@ -143,7 +145,8 @@ fn is_quiet(clients: &Clients, quiet: std::time::Duration) -> bool {
 }
 
 /// Before traffic goes to a colour that was asked to drain: its pods are told that they drain no more, all
-/// at once. What to ask, and until when to wait for the answers; never longer than [`PATIENCE`].
+/// at once. What to ask, and until when to wait for the answers; never longer than [`PATIENCE`], and not at all
+/// where every lease has lapsed by itself.
 pub(crate) fn take_back(turn: &Turn<'_>, to: &ColourStatus) -> Option<(Vec<Question>, Timestamp)> {
     let drained = turn
         .next
@@ -151,11 +154,13 @@ pub(crate) fn take_back(turn: &Turn<'_>, to: &ColourStatus) -> Option<(Vec<Quest
         .as_ref()
         .filter(|d| d.revision == to.revision)?;
     let epoch = turn.next.switch.as_ref().map_or(drained.epoch, |s| s.epoch);
-    let since = turn.next.phase_since.as_ref().map_or(turn.now, |t| t.0);
-    let until = since.checked_add(PATIENCE).unwrap_or(turn.now);
     if drained.epoch >= epoch {
         return None;
     }
+    let ended = drained.ended_at.as_ref().map_or(turn.now, |t| t.0);
+    let since = turn.next.phase_since.as_ref().map_or(turn.now, |t| t.0);
+    let [until, lapse] = [(since, PATIENCE), (ended, LAPSED)]
+        .map(|(from, so_long)| from.checked_add(so_long).unwrap_or(turn.now));
     let mut questions = Vec::new();
     let mut waits = false;
     for (pod, port) in admin_pods(turn.world, to) {
@@ -165,14 +170,15 @@ pub(crate) fn take_back(turn: &Turn<'_>, to: &ColourStatus) -> Option<(Vec<Quest
             continue;
         }
         waits = true;
-        questions.extend(question(turn, pod, port, key, AdminCall::Undrain));
+        questions.extend(question(turn, pod, port, key, AdminCall::Undrain { epoch }));
     }
-    // Whoever takes over late still tells them, and does not wait.
-    let goes_on = waits && turn.now < until || !questions.is_empty();
+    // Whoever comes late to it still tells them, and does not wait.
+    let goes_on = waits && turn.now < until.min(lapse) || !questions.is_empty();
     goes_on.then_some((questions, until))
 }
 
-/// Pods of a colour with an admin port, and that port.
+/// Pods of a colour with an admin port, and that port. Those that never ran or run no more hold no client, and
+/// answer nobody.
 pub(crate) fn admin_pods<'a>(world: World<'a>, role: &ColourStatus) -> Vec<(&'a Pod, i32)> {
     let services = world.services(&role.revision);
     let ported = services
@@ -180,13 +186,22 @@ pub(crate) fn admin_pods<'a>(world: World<'a>, role: &ColourStatus) -> Vec<(&'a 
         .filter_map(|s| Some((s.name.clone(), s.admin_port?)));
     ported
         .flat_map(|(name, port)| {
-            let pods: Vec<&Pod> = world.pods(&name, role).collect();
+            let pods: Vec<&Pod> = world.pods(&name, role).filter(|pod| runs(pod)).collect();
             pods.into_iter().map(move |pod| (pod, port))
         })
         .collect()
 }
 
-/// A call of a pod's admin port, unless it is being asked already or has no address yet.
+/// Whether a pod has an address, and its containers have not ended for good.
+fn runs(pod: &Pod) -> bool {
+    let Some(status) = &pod.status else {
+        return false;
+    };
+    let is_over = matches!(status.phase.as_deref(), Some("Failed" | "Succeeded"));
+    status.pod_ip.is_some() && !is_over
+}
+
+/// A call of a pod's admin port, unless it is being asked already.
 pub(crate) fn question(
     turn: &Turn<'_>,
     pod: &Pod,

@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use serde_json::{Map, Value, json};
 
 use crate::decision::{Kind, Request};
+use crate::live;
 use crate::machine::Turn;
 use crate::observation::Failure;
 use crate::render::{self, Renderer};
@@ -88,12 +89,8 @@ pub(crate) fn close(turn: &mut Turn<'_>) {
 }
 
 /// The next thing to do so that every live Service points to `to`.
-pub(crate) fn advance(
-    world: World<'_>,
-    to: &ColourStatus,
-    journal: &SwitchStatus,
-    status: &ExchangeReleaseStatus,
-) -> Progress {
+pub(crate) fn advance(turn: &Turn<'_>, to: &ColourStatus, journal: &SwitchStatus) -> Progress {
+    let world = turn.world;
     let Some(stored) = world.stored(&to.revision) else {
         return Progress::Unverified(format!("stored revision {} is gone", to.revision));
     };
@@ -104,9 +101,20 @@ pub(crate) fn advance(
     if !stamps.is_empty() {
         return Progress::Requests(stamps);
     }
-    let flips = requests(world, to, stored, journal.epoch, status);
+    let mut flips = requests(world, to, stored, journal.epoch, &turn.next);
+    // Of Services that clients do not use yet first: should a name be taken, nobody was moved.
+    let is_added = |request: &Request| is_added(turn, request);
+    if flips.iter().any(is_added) {
+        flips.retain(is_added);
+    }
+    let moved = flips.len();
+    flips.retain(|flip| !live::is_too_soon(turn, flip, journal.epoch));
     if !flips.is_empty() {
         return Progress::Requests(flips);
+    }
+    if moved > 0 {
+        let why = "selectors are changed by someone else as soon as they are set";
+        return Progress::Unverified(why.to_owned());
     }
     match stored
         .services
@@ -120,6 +128,15 @@ pub(crate) fn advance(
         )),
         None => Progress::Done,
     }
+}
+
+/// Whether a request makes the live Service of a service that the live colour does not have.
+fn is_added(turn: &Turn<'_>, request: &Request) -> bool {
+    let live = turn.next.live.as_ref();
+    let live = live.and_then(|live| turn.world.stored(&live.revision));
+    let made = matches!(request, Request::Create(_)).then(|| request.flips());
+    live.zip(made.flatten())
+        .is_some_and(|(live, (service, _))| live.service(service).is_none())
 }
 
 /// Why nothing may be moved: another operator has moved it since.

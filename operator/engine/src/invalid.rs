@@ -1,9 +1,8 @@
 use std::collections::BTreeSet;
 
 use changeover_crds::{ExchangeReleaseSpec, HttpMethod, names};
-use serde_json_path::JsonPath;
 
-use crate::journey;
+use crate::{journey, jsonpath};
 
 /// What the schema cannot express: why this spec cannot be carried out, and what to change.
 pub(crate) fn invalid(spec: &ExchangeReleaseSpec) -> Option<String> {
@@ -26,8 +25,9 @@ pub(crate) fn invalid(spec: &ExchangeReleaseSpec) -> Option<String> {
             return Some(format!("service {name}: smoke expects JSON of HEAD {}, which has no body: use GET", probe.path));
         }
         let mut paths = service.smoke.iter().flat_map(|probe| probe.expect.json.keys());
-        paths.find_map(|path| JsonPath::parse(path).err().map(|error| {
-            format!("service {name}: smoke expects {path}, which is no JSONPath (RFC 9535): {error}")
-        }))
+        paths.find_map(|path| {
+            let why = jsonpath::parse(path).err()?;
+            Some(format!("service {name}: smoke expects {path}: {why}"))
+        })
     })
 }

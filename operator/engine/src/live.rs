@@ -20,12 +20,8 @@ use crate::world::{World, each, half_of, is_ready, label};
 
 /// Live Services exist, point to the live colour and have their ports. Selector and epoch are never
 /// applied, only flipped: a forced apply from a stale read would put an old selector back.
-pub(crate) fn repairs(
-    world: World<'_>,
-    live: &ColourStatus,
-    status: &ExchangeReleaseStatus,
-    now: Timestamp,
-) -> Vec<Request> {
+pub(crate) fn repairs(turn: &Turn<'_>, live: &ColourStatus) -> Vec<Request> {
+    let (world, status) = (turn.world, &turn.next);
     let Some(Stored {
         uid,
         revision: stored,
@@ -41,7 +37,7 @@ pub(crate) fn repairs(
             let elsewhere = stored
                 .service(service)
                 .is_some_and(|s| serves_elsewhere(world, live, s));
-            !elsewhere && !is_too_soon(world, service, epoch, now)
+            !elsewhere && !is_too_soon(turn, request, epoch)
         }
         _ => true,
     });
@@ -80,12 +76,14 @@ fn repairs_of<'a>(world: World<'a>, service: &str, epoch: i64, now: Timestamp) -
     recent.collect()
 }
 
-fn is_too_soon(world: World<'_>, service: &str, epoch: i64, now: Timestamp) -> bool {
-    let repairs = repairs_of(world, service, epoch, now);
-    repairs.len() > CONTESTED
-        && repairs
-            .last()
-            .is_some_and(|flip| now.duration_since(flip.at) < APART)
+/// Whether a flip would follow others of a contested selector at once.
+pub(crate) fn is_too_soon(turn: &Turn<'_>, request: &Request, epoch: i64) -> bool {
+    let Request::Flip { service, .. } = request else {
+        return false;
+    };
+    let repairs = repairs_of(turn.world, service, epoch, turn.now);
+    let last = repairs.last().filter(|_| repairs.len() > CONTESTED);
+    last.is_some_and(|flip| turn.now.duration_since(flip.at) < APART)
 }
 
 /// Says so when someone else keeps changing a selector, and names the field managers that it was taken from;

@@ -16,7 +16,7 @@ use crate::question::Question;
 use crate::reads::{self, Reads};
 use crate::reason::Reason;
 use crate::revision::Plan;
-use crate::world::{World, half_of};
+use crate::world::World;
 
 /// Decides what to do next.
 ///
@@ -113,14 +113,18 @@ impl<'a> Turn<'a> {
         self.why = Why::default();
         self.next.phase = Some(phase);
         self.next.phase_since = Some(MicroTime(self.now));
+        self.next.paused_for = None;
     }
 
-    /// When a duration that started with this phase is over. A pause makes it later.
-    pub(crate) fn deadline(&self, duration: Duration) -> Timestamp {
-        let since = self.next.phase_since.as_ref().map_or(self.now, |t| t.0);
-        let end = after(since, duration);
-        end.checked_add(self.stood_still())
-            .unwrap_or(Timestamp::MAX)
+    /// When this phase ends by itself, or what is kept for its logs goes, if it does. A pause makes it later.
+    pub(crate) fn ends_at(&self) -> Option<Timestamp> {
+        let end = phase::ends_at(self)?.checked_add(self.stood_still());
+        Some(end.unwrap_or(Timestamp::MAX))
+    }
+
+    /// The same of a phase that always does.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        self.ends_at().unwrap_or(Timestamp::MAX)
     }
 
     /// How the live revision is judged and drained.
@@ -264,11 +268,9 @@ impl<'a> Turn<'a> {
                 step.cluster_ip = service.and_then(address).or(step.cluster_ip.take());
             }
         }
-        let serving = self
-            .next
-            .live
-            .as_ref()
-            .is_some_and(|live| self.world.serves(live, half_of));
+        self.next.deadline = phase::ends_at(self).map(MicroTime);
+        let live = self.next.live.as_ref();
+        let serving = live.is_some_and(|live| self.world.can_take(live, None));
         let old = release.status.as_ref().map_or(&[][..], |s| &s.conditions);
         self.next.conditions = conditions::build(&self.next, old, serving, &self.why, self.now);
     }
@@ -278,6 +280,7 @@ impl<'a> Turn<'a> {
 fn intent(status: &ExchangeReleaseStatus) -> ExchangeReleaseStatus {
     let mut intent = status.clone();
     intent.observed_generation = None;
+    intent.deadline = None;
     intent.conditions.clear();
     for role in [&mut intent.live, &mut intent.candidate, &mut intent.warm]
         .into_iter()

@@ -154,8 +154,11 @@ pub enum AdminCall {
         /// Seconds until the lease lapses by itself.
         ttl: u16,
     },
-    /// `DELETE /drain`: ends the lease now.
-    Undrain,
+    /// `DELETE /drain?epoch=`: ends the lease now, and any that an older switch asks for later.
+    Undrain {
+        /// Epoch of the way back.
+        epoch: i64,
+    },
     /// `PUT /role {"epoch", "live"}`.
     Role {
         /// Epoch of the last switch.

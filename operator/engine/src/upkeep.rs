@@ -21,11 +21,14 @@ use crate::{explain, live, stamp};
 pub(crate) fn next_batch(turn: &mut Turn<'_>) -> Vec<Request> {
     let world = turn.world;
     let moving = matches!(turn.next.phase, Some(Phase::Switching | Phase::RollingBack));
-    let ended = matches!(turn.next.phase, Some(Phase::Rejected | Phase::RolledBack));
+    let ended = matches!(
+        turn.next.phase,
+        Some(Phase::Rejected | Phase::RolledBack | Phase::Live)
+    );
     if let Some(live) = turn.next.live.clone() {
         let mut batch = due(turn, children(world, &live));
         if batch.is_empty() && !moving {
-            let repairs = live::repairs(world, &live, &turn.next, turn.now);
+            let repairs = live::repairs(turn, &live);
             batch = due(turn, repairs);
         }
         if !batch.is_empty() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{Data, Json, ServiceConfig, delete, get, put, resource};
+use actix_web::web::{Data, Json, Query, ServiceConfig, delete, get, put, resource};
 use serde::{Deserialize, Serialize};
 
 use crate::colour_role::ColourRole;
@@ -101,7 +101,16 @@ async fn take_drain(
     Ok(drain_state(lifecycle).await)
 }
 
-async fn release_drain(lifecycle: Data<Lifecycle>) -> Json<DrainState> {
-    lifecycle.drain.release();
-    drain_state(lifecycle).await
+#[derive(Deserialize)]
+struct DrainRelease {
+    /// Of the switch that sends clients back here. Without one, of no switch: a person's.
+    epoch: Option<u64>,
+}
+
+async fn release_drain(
+    lifecycle: Data<Lifecycle>,
+    request: Query<DrainRelease>,
+) -> Result<Json<DrainState>, Problem> {
+    lifecycle.drain.release(request.epoch)?;
+    Ok(drain_state(lifecycle).await)
 }

@@ -29,19 +29,24 @@ impl DrainLease {
                 "Use a ttl above 0s and up to 5m.",
             ));
         }
+        self.set(Some(epoch), Some(now + ttl))
+    }
+
+    /// Ends the lease now. With the epoch of the switch that sends clients back, a renewal for an older one that
+    /// is still under way takes it no more.
+    pub(crate) fn release(&self, epoch: Option<u64>) -> Result<(), Problem> {
+        self.set(epoch, None)
+    }
+
+    fn set(&self, epoch: Option<u64>, until: Option<Instant>) -> Result<(), Problem> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let epoch = epoch.unwrap_or(state.epoch);
         if epoch < state.epoch {
             let detail = format!("Epoch {epoch} is behind epoch {}.", state.epoch);
             return Err(Problem::conflict("epoch", detail));
         }
-        state.epoch = epoch;
-        state.until = Some(now + ttl);
+        *state = State { epoch, until };
         Ok(())
-    }
-
-    /// Ends the lease now.
-    pub(crate) fn release(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).until = None;
     }
 
     /// Whether the lease holds.
@@ -91,9 +96,21 @@ mod tests {
     fn lease_is_released_and_renewed() {
         let (lease, now) = (DrainLease::default(), Instant::now());
         lease.take(3, Duration::from_secs(15), now).unwrap();
-        lease.release();
+        lease.release(None).unwrap();
         assert!(!lease.holds(now));
         lease.take(3, Duration::from_secs(15), now).unwrap();
+        assert!(lease.holds(now));
+    }
+
+    #[test]
+    fn a_renewal_that_was_under_way_takes_no_lease_that_a_way_back_ended() {
+        let (lease, now) = (DrainLease::default(), Instant::now());
+        lease.take(3, Duration::from_secs(15), now).unwrap();
+        lease.release(Some(4)).unwrap();
+        assert!(lease.take(3, Duration::from_secs(15), now).is_err());
+        assert!(!lease.holds(now));
+        lease.take(5, Duration::from_secs(15), now).unwrap();
+        assert!(lease.release(Some(4)).is_err());
         assert!(lease.holds(now));
     }
 
@@ -101,7 +118,7 @@ mod tests {
     fn an_older_epoch_is_refused() {
         let (lease, now) = (DrainLease::default(), Instant::now());
         lease.take(3, Duration::from_secs(15), now).unwrap();
-        lease.release();
+        lease.release(None).unwrap();
         assert!(lease.take(2, Duration::from_secs(15), now).is_err());
         assert!(!lease.holds(now));
     }

@@ -156,14 +156,10 @@ impl At<'_> {
         match self.status.phase {
             Some(Phase::RollingBack) => Plan::Already(self.standing()),
             // A spec or a request that the operator has not seen yet may begin a release at any moment.
-            Some(Phase::Live | Phase::Warm | Phase::Rejected | Phase::RolledBack)
+            Some(Phase::Live | Phase::Rejected | Phase::RolledBack)
                 if is_up_to_date(self.release) =>
             {
-                let hint = match &self.status.warm {
-                    Some(warm) => format!("; rollback sends clients back to {}", warm.version),
-                    None => String::new(),
-                };
-                Plan::NothingToDo(format!("no release goes on: {}{hint}", self.standing()))
+                Plan::NothingToDo(format!("no release goes on: {}", self.standing()))
             }
             _ => self.send(names::ABORT),
         }

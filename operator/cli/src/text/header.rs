@@ -63,7 +63,8 @@ fn phase_line(view: &View, now: Timestamp) -> String {
 
 fn candidate_word(view: &View) -> &'static str {
     match view.status.phase {
-        Some(Phase::Rejected | Phase::RolledBack | Phase::RollingBack) => "Rejected",
+        // Beside a live version that was named again, it is what was left.
+        Some(Phase::Rejected | Phase::RolledBack | Phase::RollingBack | Phase::Live) => "Rejected",
         _ => "Candidate",
     }
 }

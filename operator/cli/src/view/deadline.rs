@@ -1,6 +1,6 @@
-//! Which deadline runs, and what it brings. The operator keeps the clock; this repeats its sums.
+//! Which deadline runs, and what it brings. The operator keeps the clock.
 
-use changeover_crds::{ColourStatus, Duration, ExchangeReleaseSpec, ExchangeReleaseStatus, Phase};
+use changeover_crds::{ColourStatus, ExchangeReleaseStatus, Phase};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -19,62 +19,37 @@ pub struct Deadline {
 }
 
 /// The deadline of the phase, if it has one.
-pub(super) fn of(
-    spec: &ExchangeReleaseSpec,
-    status: &ExchangeReleaseStatus,
-    now: Timestamp,
-) -> Option<Deadline> {
-    let (end, then) = end(spec, status)?;
+pub(super) fn of(status: &ExchangeReleaseStatus, now: Timestamp) -> Option<Deadline> {
+    let end = status.deadline.as_ref()?.0;
     let still = stood_still(status, now);
     let at = end.checked_add(still.unwrap_or_default()).ok()?;
     Some(Deadline {
         at,
         seconds_left: now.duration_until(at).as_secs(),
-        then,
+        then: then(status)?,
         stands_still: still.is_some(),
     })
 }
 
-fn end(spec: &ExchangeReleaseSpec, status: &ExchangeReleaseStatus) -> Option<(Timestamp, String)> {
-    let since = status.phase_since.as_ref()?.0;
-    let after = |duration: Duration| since.checked_add(std::time::Duration::from(duration)).ok();
+fn then(status: &ExchangeReleaseStatus) -> Option<String> {
     let version = |role: &Option<ColourStatus>| {
         role.as_ref()
             .map_or_else(|| "it".to_owned(), |r| r.version.clone())
     };
-    let candidate = version(&status.candidate);
-    let rejected = format!("{candidate} is rejected");
+    let rejected = format!("{} is rejected", version(&status.candidate));
     Some(match status.phase? {
-        Phase::Preparing => (after(spec.progress_deadline)?, rejected),
-        Phase::Verifying => (after(spec.verification.timeout)?, rejected),
-        Phase::AwaitingApproval => (after(spec.promotion.approval_timeout)?, rejected),
-        Phase::Switching => {
-            let then = status.live.as_ref().map_or_else(
-                || rejected,
-                |live| format!("clients go back to {}", live.version),
-            );
-            (after(spec.switch_deadline)?, then)
+        Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval => rejected,
+        Phase::Switching => status.live.as_ref().map_or_else(
+            || rejected,
+            |live| format!("clients go back to {}", live.version),
+        ),
+        Phase::Baking => format!("{} stays live", version(&status.live)),
+        Phase::Warm => format!("{} is collected", version(&status.warm)),
+        Phase::RollingBack => "the operator reports a stall and goes on trying".to_owned(),
+        Phase::Live | Phase::RolledBack | Phase::Rejected => {
+            format!("the pods of {} are removed", version(&status.candidate))
         }
-        Phase::Baking => {
-            let then = format!("{} stays live", version(&status.live));
-            (after(spec.verification.bake)?, then)
-        }
-        Phase::Warm => {
-            let then = format!("{} is collected", version(&status.warm));
-            (status.warm_until.as_ref()?.0, then)
-        }
-        Phase::RollingBack => {
-            let then = "the operator reports a stall and goes on trying".to_owned();
-            (after(spec.switch_deadline)?, then)
-        }
-        Phase::RolledBack | Phase::Rejected => {
-            let pods = &status.candidate.as_ref()?.version;
-            (
-                after(spec.keep_failed)?,
-                format!("the pods of {pods} are removed"),
-            )
-        }
-        Phase::Pending | Phase::Live => return None,
+        Phase::Pending => return None,
     })
 }
 

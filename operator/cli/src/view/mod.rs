@@ -54,7 +54,7 @@ impl View {
             version: release.spec.version.clone(),
             up_to_date: is_up_to_date(release),
             gate: Gate::of(release, &status),
-            deadline: deadline::of(&release.spec, &status, now),
+            deadline: deadline::of(&status, now),
             services: tree::services(release, &status, seen),
             pods_hidden: pods.as_ref().err().cloned(),
             status,

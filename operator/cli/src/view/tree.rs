@@ -110,7 +110,7 @@ pub(super) fn services(
 fn roles(status: &ExchangeReleaseStatus) -> impl Iterator<Item = (Role, &ColourStatus)> {
     let ended = matches!(
         status.phase,
-        Some(Phase::Rejected | Phase::RolledBack | Phase::RollingBack)
+        Some(Phase::Rejected | Phase::RolledBack | Phase::RollingBack | Phase::Live)
     );
     let candidate = if ended {
         Role::Rejected

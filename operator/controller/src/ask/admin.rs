@@ -14,12 +14,16 @@ const UNDRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// One call. A pod that knows no such path takes no part in this.
 pub async fn call(http: &Http, target: &AdminTarget) -> Result<Finding, String> {
+    let undrain;
     let (method, path, body, limit) = match target.call {
         AdminCall::Drain { epoch, ttl } => {
             let body = json!({"epoch": epoch, "ttl": format!("{ttl}s")});
             ("PUT", "/drain", Some(body.to_string()), TIMEOUT)
         }
-        AdminCall::Undrain => ("DELETE", "/drain", None, UNDRAIN_TIMEOUT),
+        AdminCall::Undrain { epoch } => {
+            undrain = format!("/drain?epoch={epoch}");
+            ("DELETE", undrain.as_str(), None, UNDRAIN_TIMEOUT)
+        }
         AdminCall::Role { epoch, live } => {
             let body = json!({"epoch": epoch, "live": live});
             ("PUT", "/role", Some(body.to_string()), TIMEOUT)

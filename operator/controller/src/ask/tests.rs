@@ -94,7 +94,7 @@ async fn a_pod_without_the_path_takes_no_part() {
         epoch: 1,
         live: true,
     };
-    for call in [AdminCall::Undrain, role] {
+    for call in [AdminCall::Undrain { epoch: 2 }, role] {
         assert_eq!(asked(admin(port, call)).await, Ok(Finding::Unknown));
     }
 }

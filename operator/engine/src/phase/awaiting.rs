@@ -24,7 +24,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     }
     let approved = turn.spec.promotion.mode == PromotionMode::Automatic
         || super::is_approved(turn, &candidate);
-    let deadline = turn.deadline(turn.spec.promotion.approval_timeout);
+    let deadline = turn.deadline();
     let batch = upkeep::next_batch(turn);
     let serves = turn.world.serves(&candidate, all_of);
     let may_open = approved && !turn.asked.pause && serves && batch.is_empty();

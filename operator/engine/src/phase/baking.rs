@@ -49,7 +49,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         return super::go_back(turn, Reason::JourneyFailed, &why);
     }
     let (questions, journeys_at, all_passed) = walked.asked();
-    let over = over(turn);
+    let over = turn.deadline();
     if turn.now >= over && all_passed && !turn.asked.pause {
         return settle(turn);
     }
@@ -91,7 +91,7 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
     let Some(live) = turn.next.live.clone() else {
         return;
     };
-    let over = over(turn);
+    let over = turn.deadline();
     let (version, colour) = (&live.version, live.colour);
     if turn.asked.pause {
         let message = format!("{version} is live on {colour} and watched; paused");
@@ -104,11 +104,6 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
     } else {
         turn.say(Some(Reason::LiveDegraded), format!("{watched}; {trouble}"));
     }
-}
-
-/// When it has been watched long enough.
-fn over(turn: &Turn<'_>) -> Timestamp {
-    turn.deadline(turn.plan().verification.bake)
 }
 
 /// Restarts of the new colour's containers up to now: only later ones count.
@@ -164,7 +159,7 @@ fn degraded_since(turn: &Turn<'_>, live: &ColourStatus) -> Option<Timestamp> {
     let counts = turn.world.counts(live, stored);
     let is_degraded = counts
         .iter()
-        .any(|c| c.ready == 0 || c.ready < c.desired - 1);
+        .any(|c| c.ready == 0 || c.ready < c.expected() - 1);
     let known = turn
         .next
         .bake

@@ -12,8 +12,9 @@ mod switching;
 mod verifying;
 
 use changeover_crds::{Colour, ColourStatus, DrainEnd, Outcome, Phase};
+use jiff::Timestamp;
 
-use crate::machine::{Move, Turn};
+use crate::machine::{Move, Turn, after};
 use crate::news::News;
 use crate::reason::Reason;
 use crate::{drain, flip};
@@ -34,6 +35,31 @@ pub(crate) fn step(turn: &mut Turn<'_>) -> Move {
     }
 }
 
+/// When the phase ends by itself, or what is kept for its logs goes. Not in it: a pause that goes on.
+pub(crate) fn ends_at(turn: &Turn<'_>) -> Option<Timestamp> {
+    let spec = turn.spec;
+    let limit = match turn.next.phase? {
+        Phase::Preparing => spec.progress_deadline,
+        Phase::Verifying => spec.verification.timeout,
+        Phase::AwaitingApproval => spec.promotion.approval_timeout,
+        Phase::Switching | Phase::RollingBack => spec.switch_deadline,
+        Phase::Baking => turn.plan().verification.bake,
+        Phase::Warm => return turn.next.warm_until.as_ref().map(|until| until.0),
+        Phase::Live | Phase::RolledBack | Phase::Rejected => {
+            turn.next.candidate.as_ref()?;
+            spec.keep_failed
+        }
+        Phase::Pending => return None,
+    };
+    let since = turn.next.phase_since.as_ref()?.0;
+    let end = after(since, limit);
+    Some(
+        turn.next
+            .paused_for
+            .map_or(end, |paused| after(end, paused)),
+    )
+}
+
 /// Says how a phase stands that has nothing more precise to say.
 pub(crate) fn describe(turn: &mut Turn<'_>) {
     let to = turn.next.switch.as_ref().map(|journal| journal.to);
@@ -46,7 +72,7 @@ pub(crate) fn describe(turn: &mut Turn<'_>) {
         (Some(Phase::AwaitingApproval), Some(new), _) if is_approved(turn, new) => {
             format!("{} is approved", new.version)
         }
-        (Some(Phase::AwaitingApproval), Some(new), _) => how_to_approve(new),
+        (Some(Phase::AwaitingApproval), Some(new), _) => how_to_approve(turn, new),
         (Some(Phase::Switching), _, Some(to)) => format!("the Services move to {to}"),
         (Some(Phase::RollingBack), _, Some(to)) => format!("the Services go back to {to}"),
         _ => return resting::describe(turn),
@@ -130,7 +156,8 @@ fn superseded(turn: &mut Turn<'_>) -> Option<Move> {
         .live
         .as_ref()
         .is_some_and(|live| live.revision == turn.wanted);
-    if turn.invalid.is_some() || live_again {
+    // Nothing new is begun while a person pauses.
+    if turn.invalid.is_some() || live_again || turn.asked.pause {
         turn.enter(if turn.next.live.is_some() {
             Phase::Live
         } else {
@@ -186,9 +213,13 @@ fn is_approved(turn: &Turn<'_>, candidate: &ColourStatus) -> bool {
     approval.is_some_and(|a| a.revision == candidate.revision)
 }
 
-fn how_to_approve(candidate: &ColourStatus) -> String {
+fn how_to_approve(turn: &Turn<'_>, candidate: &ColourStatus) -> String {
+    let (version, revision) = (&candidate.version, &candidate.revision);
+    // A value that stands there already would be no change. What follows an @ makes it one.
+    let said = turn.next.handled.promote.as_ref();
+    let is_said = said.is_some_and(|said| said.starts_with(revision.as_str()));
+    let token = if is_said { "@<a new word>" } else { "" };
     format!(
-        "{} is verified and waits for an approval: kubectl exr promote, or annotate changeover.dev/promote={} and changeover.dev/promote-by=<your user name>",
-        candidate.version, candidate.revision
+        "{version} is verified and waits for an approval: kubectl exr promote, or annotate changeover.dev/promote={revision}{token} and changeover.dev/promote-by=<your user name>"
     )
 }

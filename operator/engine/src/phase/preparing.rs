@@ -15,7 +15,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let Some(candidate) = turn.next.candidate.clone() else {
         return super::start(turn);
     };
-    let deadline = turn.deadline(turn.spec.progress_deadline);
+    let deadline = turn.deadline();
     let trouble = explain::unready(turn.world, &candidate);
     let is_ready = turn.world.serves(&candidate, all_of);
     let batch = upkeep::next_batch(turn);

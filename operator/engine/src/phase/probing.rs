@@ -64,6 +64,28 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
     later.map_or(Probing::Passed(passed), Probing::Later)
 }
 
+/// The first probe that has neither passed nor used up its attempts, and what came of it so far.
+pub(super) fn unfinished(turn: &Turn<'_>, role: &ColourStatus) -> Option<String> {
+    let plan = turn.plan_of(role);
+    let mut probes = plan.smoke.iter().flat_map(|smoke| {
+        let pods = turn.world.ready(&smoke.service, role).into_iter();
+        pods.flat_map(move |pod| smoke.probes.iter().map(move |probe| (smoke, pod, probe)))
+    });
+    probes.find_map(|(Smoke { service, .. }, pod, probe)| {
+        let uid = pod.uid().unwrap_or_default();
+        if matches!(attempt(turn, &uid, probe), Attempt::Passed) {
+            return None;
+        }
+        let record = turn.world.obs.answers.get(&QuestionKey::smoke(&uid, probe));
+        let so_far = match record.map(|record| &record.result) {
+            Some(Err(why)) => why.as_str(),
+            _ => "no answer yet",
+        };
+        let (pod, method, path) = (pod.name_any(), probe.method.as_str(), &probe.path);
+        Some(format!("{service}: pod {pod}: {method} {path}: {so_far}"))
+    })
+}
+
 enum Attempt {
     Passed,
     Asking,

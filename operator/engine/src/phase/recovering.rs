@@ -17,7 +17,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         .collect();
     // A split is joined on a colour that can take all of the traffic, if there is one.
     colours.sort_by_key(|role| !turn.world.serves(role, half_of));
-    let mut colours = colours.into_iter();
+    let mut colours = only_where_shared(turn, colours).into_iter();
     let Some(live) = colours.next() else {
         turn.enter(Phase::Pending);
         return super::resting::step(turn);
@@ -47,6 +47,25 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     turn.next.candidate = other;
     turn.next.live = Some(live);
     Move::Changed
+}
+
+/// A service that one revision alone has says nothing of where clients are: it waits for its colour to be collected.
+fn only_where_shared(turn: &Turn<'_>, colours: Vec<ColourStatus>) -> Vec<ColourStatus> {
+    let [one, other] = colours.as_slice() else {
+        return colours;
+    };
+    let [one, other] = [one, other].map(|role| turn.world.names_of(role));
+    let mut shared = turn.world.live_services().filter(|s| {
+        let name = label(*s, names::SERVICE).map(str::to_owned);
+        name.is_some_and(|name| one.contains(&name) && other.contains(&name))
+    });
+    let pointed: Vec<Colour> = shared
+        .by_ref()
+        .filter_map(|s| turn.world.pointing(s).colour)
+        .collect();
+    let mut kept = colours.clone();
+    kept.retain(|role| pointed.is_empty() || pointed.contains(&role.colour));
+    kept
 }
 
 /// The colour as a role, if a live Service points to it and its revision is still stored.

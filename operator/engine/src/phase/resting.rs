@@ -14,7 +14,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     if let Some(mv) = next_release(turn, turn.asked.retry) {
         return mv;
     }
-    let timer = timer(turn);
+    let timer = turn.ends_at();
     // Clients leave first, however short the window.
     let kept = turn.asked.pause || drain::goes_on(turn);
     if timer.is_some_and(|at| at <= turn.now) && !kept {
@@ -88,8 +88,8 @@ fn back_to_live(turn: &mut Turn<'_>, live: ColourStatus) -> Option<Move> {
         Some(Phase::Rejected | Phase::RolledBack | Phase::Pending)
     );
     if ended {
+        // What clients left a moment ago ends its drain first, and stays for its logs as it would have.
         turn.next.rejected = None;
-        turn.next.candidate = None;
         turn.enter(Phase::Live);
     }
     let renamed = live.version != turn.spec.version;
@@ -100,20 +100,6 @@ fn back_to_live(turn: &mut Turn<'_>, live: ColourStatus) -> Option<Move> {
         });
     }
     (ended || renamed).then_some(Move::Changed)
-}
-
-/// When something that is only kept for a while may go.
-fn timer(turn: &Turn<'_>) -> Option<Timestamp> {
-    match turn.next.phase {
-        Some(Phase::Warm) => {
-            let until = turn.next.warm_until.as_ref()?.0;
-            until.checked_add(turn.stood_still()).ok()
-        }
-        Some(Phase::Rejected | Phase::RolledBack) if turn.next.candidate.is_some() => {
-            Some(turn.deadline(turn.spec.keep_failed))
-        }
-        _ => None,
-    }
 }
 
 fn timer_ended(turn: &mut Turn<'_>) -> Move {

@@ -14,7 +14,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         turn.enter(Phase::Pending);
         return Move::Changed;
     };
-    if turn.world.serves(&live, half_of) {
+    if turn.world.can_take(&live, turn.next.candidate.as_ref()) {
         return go_to(turn, &live);
     }
     hold(turn, &live)
@@ -36,9 +36,9 @@ fn go_to(turn: &mut Turn<'_>, role: &ColourStatus) -> Move {
     if let Some((questions, until)) = drain::take_back(turn, role) {
         return Move::Ask(questions, until);
     }
-    let deadline = turn.deadline(turn.spec.switch_deadline);
+    let deadline = turn.deadline();
     let late = turn.now >= deadline;
-    match flip::advance(turn.world, role, &journal, &turn.next) {
+    match flip::advance(turn, role, &journal) {
         Progress::Done if is_way_back => done(turn, role),
         // Joined; the old colour is waited for.
         Progress::Done => Move::Wait(None),
@@ -135,8 +135,5 @@ fn done(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
     } else {
         Phase::Live
     });
-    if turn.next.rejected.is_none() {
-        turn.next.candidate = None;
-    }
     Move::Changed
 }

@@ -8,7 +8,6 @@ use crate::flip::{self, Progress};
 use crate::machine::{Move, Turn};
 use crate::news::News;
 use crate::reason::Reason;
-use crate::world::half_of;
 use crate::{drain, explain};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
@@ -16,8 +15,8 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     else {
         return super::start(turn);
     };
-    let deadline = turn.deadline(turn.spec.switch_deadline);
-    if !turn.world.serves(&candidate, half_of) {
+    let deadline = turn.deadline();
+    if !turn.world.can_take(&candidate, turn.next.live.as_ref()) {
         let trouble = explain::because(turn.world, &candidate);
         return super::go_back(
             turn,
@@ -50,7 +49,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     if !is_late && let Some((questions, until)) = drain::take_back(turn, &candidate) {
         return Move::Ask(questions, until);
     }
-    match flip::advance(turn.world, &candidate, &journal, &turn.next) {
+    match flip::advance(turn, &candidate, &journal) {
         Progress::Done => done(turn, candidate),
         progress if is_late => {
             let limit = turn.spec.switch_deadline;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::journeying::{self, Journeying};
-use super::probing::{Probing, probing};
+use super::probing::{self, Probing, probing};
 use crate::machine::{Move, Turn};
 use crate::news::News;
 use crate::question::{Question, Through};
@@ -21,7 +21,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let Some(candidate) = turn.next.candidate.clone() else {
         return super::start(turn);
     };
-    let deadline = turn.deadline(turn.spec.verification.timeout);
+    let deadline = turn.deadline();
     let trials = trials(turn, &candidate);
     if let Trials::Failed(reason, why) = &trials {
         return turn.reject(*reason, why);
@@ -30,8 +30,8 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let is_passed = matches!(trials, Trials::Passed(_)) && turn.world.serves(&candidate, all_of);
     // Who looked too late, an operator that had much to do for one, finds it passed all the same.
     if turn.now >= deadline && !(is_passed && batch.is_empty()) {
-        let trouble = explain::because(turn.world, &candidate);
         let limit = turn.spec.verification.timeout;
+        let trouble = unfinished(turn, &candidate);
         return turn.reject(
             Reason::VerificationTimeout,
             &format!("not verified within {limit:?}{trouble}"),
@@ -57,6 +57,29 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
             Move::Wait(Some(deadline))
         }
     }
+}
+
+/// What a verdict still waits for: pods, else probes, else journeys.
+fn unfinished(turn: &Turn<'_>, candidate: &ColourStatus) -> String {
+    let unready = explain::because(turn.world, candidate);
+    if !unready.is_empty() {
+        return unready;
+    }
+    if let Some(probe) = probing::unfinished(turn, candidate) {
+        return format!(": {probe}");
+    }
+    let through = Through::Pinned(candidate.revision.clone());
+    let mut journeys = turn.spec.verification.journeys.iter();
+    let journey = journeys.find(|journey| {
+        let standing = journeying::standing(turn, journey, &through);
+        !matches!(standing, Journeying::Passed(_))
+    });
+    journey.map_or_else(String::new, |journey| {
+        let name = &journey.name;
+        format!(
+            ": journey {name} has not ended: what its steps wait for did not come in time, or verification.timeout is too short for it"
+        )
+    })
 }
 
 /// How smoke probes and journeys stand.
@@ -130,7 +153,10 @@ fn pass(
     });
     if turn.spec.promotion.mode == PromotionMode::Manual && !super::is_approved(turn, candidate) {
         turn.enter(Phase::AwaitingApproval);
-        turn.tell(News::AwaitingApproval, super::how_to_approve(candidate));
+        turn.tell(
+            News::AwaitingApproval,
+            super::how_to_approve(turn, candidate),
+        );
         return Move::Changed;
     }
     open(turn, candidate)

@@ -1,6 +1,6 @@
 //! The API server of a world: every write of the operator is judged, and noted for people.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub struct Api {
     /// Writes of the operator that were carried out, for people who read a failure.
     pub log: Vec<Arc<str>>,
     pub checker: Checker,
+    /// Creates and deletes of the operator that were carried out, by what and whose they were.
+    pub counts: BTreeMap<String, u32>,
 }
 
 impl Api {
@@ -46,6 +48,10 @@ impl Api {
         if result.is_ok() {
             let line = format!("{now} {:?} {} {}", call.verb, call.kind, call.name);
             self.log.push(line.into());
+            if matches!(call.verb, Verb::Create | Verb::Delete) {
+                let what = format!("{:?} {} {}", call.verb, call.kind, call.name);
+                *self.counts.entry(what).or_default() += 1;
+            }
             checker.after(call, before.as_deref().map(|o| &**o), self);
         }
         let phase = self.phase();

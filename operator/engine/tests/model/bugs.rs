@@ -5,7 +5,7 @@ use std::sync::Arc;
 use changeover_crds::{ColourStatus, Phase, names};
 use changeover_engine::{Decision, Kind, Observation, Request, Step, Target};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{PodCondition, Service};
+use k8s_openapi::api::core::v1::{Pod, PodCondition, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
@@ -17,6 +17,8 @@ pub enum Bug {
     None,
     /// Every pod counts as ready.
     EveryPodReady,
+    /// Every pod counts as ready once one of its service is.
+    OneReadyIsEnough,
     /// The old colour is deleted as soon as it is warm.
     OldColourDeleted,
     /// The old colour is deleted while the Services move.
@@ -60,6 +62,7 @@ impl Bug {
                 let pod = Arc::make_mut(pod);
                 pod.status.get_or_insert_default().conditions = Some(vec![ready]);
             }),
+            Self::OneReadyIsEnough => one_ready_is_enough(obs),
             Self::NoProbes => obs
                 .release
                 .spec
@@ -99,7 +102,7 @@ impl Bug {
             .iter_mut()
             .flat_map(|s| Arc::make_mut(s).endpoints.iter_mut().flatten())
         {
-            if self == Self::EveryPodReady {
+            if matches!(self, Self::EveryPodReady | Self::OneReadyIsEnough) {
                 endpoint.conditions = None;
             }
         }
@@ -175,6 +178,23 @@ impl Bug {
             metadata.retain(|field, _| !forgotten.contains(&field.as_str()));
         }
         call
+    }
+}
+
+fn one_ready_is_enough(obs: &mut Observation) {
+    let of = |pod: &Pod| {
+        let labels = pod.metadata.labels.as_ref();
+        labels.map(|l| [names::SERVICE, names::COLOUR].map(|key| l.get(key).cloned()))
+    };
+    let conditions = |pod: &Pod| pod.status.as_ref().and_then(|s| s.conditions.clone());
+    let is_true = |c: &PodCondition| c.type_ == "Ready" && c.status == "True";
+    let is_ready = |pod: &Pod| conditions(pod).iter().flatten().any(is_true);
+    let ready: Vec<_> = obs.pods.iter().filter(|p| is_ready(p)).cloned().collect();
+    for pod in &mut obs.pods {
+        if let Some(other) = ready.iter().find(|other| of(other) == of(pod)) {
+            let status = conditions(other);
+            Arc::make_mut(pod).status.get_or_insert_default().conditions = status;
+        }
     }
 }
 

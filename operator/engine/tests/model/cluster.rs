@@ -16,11 +16,13 @@ use super::controllers::{collect, slices};
 pub enum Fate {
     /// Ready after so many ticks.
     Ready(u32),
+    /// The first pod of each service is ready after a tick, the others never are.
+    OnlyOneReady,
     /// Runs, and its readiness probe never passes.
     NeverReady,
     ImageMissing,
     Crashes(&'static str),
-    /// A quota refuses the pods.
+    /// A quota refuses any more pods.
     Quota,
     /// No node has room.
     Unschedulable,
@@ -156,7 +158,13 @@ impl Cluster {
                 continue;
             }
             let age = self.ticks - *self.born.entry(uid.clone()).or_insert(self.ticks - 1);
-            let fate = self.fate(pod);
+            let fate = match self.fate(pod) {
+                Fate::OnlyOneReady if name.ends_with("-1") => Fate::Ready(1),
+                Fate::OnlyOneReady => Fate::NeverReady,
+                // It takes nothing from the pods that are there.
+                Fate::Quota => Fate::Ready(1),
+                fate => fate,
+            };
             counting |= matches!(fate, Fate::Ready(after) if age <= after + 1);
             let ready =
                 matches!(fate, Fate::Ready(after) if age > after) && !self.broken.contains(&uid);
@@ -279,7 +287,7 @@ fn containers(fate: Fate, ready: bool, restarts: i64) -> Value {
             status["lastState"] = json!({"terminated": {"exitCode": 1, "message": message}});
         }
         Fate::Unschedulable => return json!([]),
-        Fate::Ready(_) | Fate::NeverReady | Fate::Quota => {}
+        Fate::Ready(_) | Fate::OnlyOneReady | Fate::NeverReady | Fate::Quota => {}
     }
     json!([status])
 }

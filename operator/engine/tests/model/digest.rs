@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::world::{RELEASE, World};
 
 /// Fields of which only counts whether they are there.
-const PASSING: [&str; 16] = [
+const PASSING: [&str; 17] = [
     "resourceVersion",
     "generation",
     "observedGeneration",
@@ -22,6 +22,7 @@ const PASSING: [&str; 16] = [
     "deletionTimestamp",
     "lastTransitionTime",
     "phaseSince",
+    "deadline",
     "warmUntil",
     "pausedSince",
     "degradedSince",
@@ -113,6 +114,7 @@ impl World {
             .filter_map(|p| p["metadata"]["uid"].as_str());
         let pods: BTreeSet<&str> = pods.collect();
         self.api.add_to(&mut sum);
+        self.api.counts.hash(&mut sum);
         self.cluster.add_to(&pods, &mut sum);
         self.api.checker.add_to(&pods, self.clock, &mut sum);
         for (uid, contact) in &self.contacts {

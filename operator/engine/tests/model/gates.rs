@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::api::uid_of;
@@ -114,8 +114,21 @@ impl Checker {
         }
     }
 
-    /// I6 nothing lost: a pod that clients are sent to does not ask them to leave.
+    /// I6 nothing lost: a pod that clients are sent to does not ask them to leave; for a second it was waited
+    /// for to hear that.
     pub(super) fn not_drained(&mut self, read: Reading<'_>, service: &str, colour: &str) {
+        let status = read.status();
+        let moves = status["phase"] == "Switching" || status["phase"] == "RollingBack";
+        let phase_since = moves.then(|| &status["phaseSince"]);
+        let begins = [phase_since, Some(&status["switch"]["startedAt"])];
+        let mut begins = begins.into_iter().flatten().filter_map(Value::as_str);
+        let has_waited = |since: &str| {
+            let waited = self.gates.now.duration_since(since.parse().unwrap());
+            waited >= SignedDuration::from_secs(1)
+        };
+        if begins.any(has_waited) {
+            return;
+        }
         for uid in read.ready(service, colour) {
             let until = self.gates.draining.get(&uid);
             if until.is_some_and(|until| *until > self.gates.now) {

@@ -101,6 +101,7 @@ impl Checker {
         self.verdict(old, new, read);
         if new["phase"] == "Switching" && old["phase"] != "Switching" {
             self.approval(new, read);
+            self.complete(&new["candidate"], read);
         }
         if is_moving(old) && !is_moving(new) && !new["live"].is_null() {
             self.together(read);
@@ -120,6 +121,23 @@ impl Checker {
                 self.violation(format!(
                     "I8 still: transition time of {} moved",
                     condition["type"]
+                ));
+            }
+        }
+    }
+
+    /// I1 routable: a switch begins only with every pod that the spec asks for.
+    fn complete(&mut self, candidate: &Value, read: Reading<'_>) {
+        let colour = candidate["colour"].as_str().unwrap_or_default();
+        for service in candidate["services"].as_array().into_iter().flatten() {
+            let service = service["name"].as_str().unwrap_or_default();
+            let ready = i64::try_from(read.ready(service, colour).len()).unwrap();
+            if read
+                .spec_replicas(service)
+                .is_some_and(|wanted| ready < wanted)
+            {
+                self.violation(format!(
+                    "I1 routable: a switch begins with {ready} pods of {service} on {colour}"
                 ));
             }
         }

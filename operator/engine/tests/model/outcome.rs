@@ -8,7 +8,7 @@ use super::cluster::is_ready;
 use super::world::World;
 
 /// Fields that hold an identity, a version or a time.
-const PASSING: [&str; 21] = [
+const PASSING: [&str; 23] = [
     "deletionTimestamp",
     "uid",
     "resourceVersion",
@@ -16,6 +16,8 @@ const PASSING: [&str; 21] = [
     "observedGeneration",
     "creationTimestamp",
     "phaseSince",
+    "pausedFor",
+    "deadline",
     "warmUntil",
     "startedAt",
     "finishedAt",
@@ -65,6 +67,9 @@ pub fn outcome(world: &World) -> BTreeMap<String, Value> {
         }
     }
     seen.insert("pods".to_owned(), json!(pods));
+    // I7 asks for the same creates and deletes, not for the same end alone.
+    seen.insert("made and deleted".to_owned(), json!(world.api.counts));
+    seen.insert("pods made".to_owned(), json!(world.cluster.made()));
     seen
 }
 

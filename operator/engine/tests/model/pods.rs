@@ -17,7 +17,7 @@ impl World {
     pub fn answer_all(&mut self) -> bool {
         let mut questions = std::mem::take(&mut self.shell.pending);
         if self.silent {
-            let is_probe = |q: &mut Question| matches!(q.ask, Ask::Smoke(_));
+            let is_probe = |q: &mut Question| !matches!(q.ask, Ask::Admin(_));
             self.shell.pending = questions.extract_if(.., is_probe).collect();
         }
         let any = !questions.is_empty();
@@ -99,7 +99,7 @@ impl World {
             .ok_or("the pod is gone".to_owned())?;
         let uid = uid_of(pod);
         if self.deaf {
-            return Err("no answer within 2s".to_owned());
+            return Err("no answer within 1s".to_owned());
         }
         match target.call {
             AdminCall::Drain { ttl, .. } => {
@@ -107,7 +107,7 @@ impl World {
                 self.api.checker.draining(&uid, until);
                 Ok(Finding::Clients(self.clients(&uid)))
             }
-            AdminCall::Undrain => {
+            AdminCall::Undrain { .. } => {
                 self.api.checker.undrained(&uid);
                 Ok(Finding::Fine)
             }

@@ -79,11 +79,6 @@ impl World {
                 Pass::Acted(requests.len())
             }
             Step::Ask(questions) => {
-                for question in questions {
-                    if let QuestionKey::Undrain { pod, .. } = &question.key {
-                        self.api.checker.undrained(pod);
-                    }
-                }
                 self.shell.pending.extend(questions.iter().cloned());
                 if matches!(fault, Some(Fault::Crash(_))) {
                     self.crash();

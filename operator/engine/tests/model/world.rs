@@ -40,7 +40,7 @@ pub struct World {
     pub answers: BTreeMap<String, String>,
     /// Images with which journeys fail.
     pub bad_journeys: BTreeSet<String>,
-    /// Probes are not answered.
+    /// Probes and journeys are not answered.
     pub silent: bool,
     /// Pods do not answer on their admin ports.
     pub deaf: bool,

@@ -1,4 +1,4 @@
-//! Gates: a person's approval, its end, and pauses.
+//! Gates: a person's approval, and its end.
 
 use jiff::SignedDuration;
 
@@ -18,11 +18,6 @@ stories!(
     changed_journey_while_awaiting_approval,
     a_selector_is_no_approval,
     mode_becomes_automatic,
-    paused_before_the_switch,
-    paused_while_preparing,
-    paused_while_baking,
-    paused_while_warm,
-    aborted_while_paused,
     pods_replaced_while_awaiting_approval,
     approval_seen_late,
     contested_selector_while_awaiting_approval,
@@ -35,7 +30,7 @@ pub(super) fn manual(version: &str) -> serde_json::Value {
 }
 
 /// Version 2 is verified, and nobody has said anything yet.
-fn awaiting(name: &'static str) -> Story {
+pub(super) fn awaiting(name: &'static str) -> Story {
     Story::given(name, live())
         .when(|w| w.apply(manual("2")))
         .then("it waits, and says for what", |w| {
@@ -51,13 +46,13 @@ fn awaiting(name: &'static str) -> Story {
         })
 }
 
-fn approve(w: &mut World) {
+pub(super) fn approve(w: &mut World) {
     let revision = w.status().candidate.map(|c| c.revision).unwrap_or_default();
     w.annotate("promote-by", "alice");
     w.annotate("promote", &revision);
 }
 
-fn version_2_is_live(w: &World) {
+pub(super) fn version_2_is_live(w: &World) {
     assert_eq!(
         (
             w.phase().as_str(),
@@ -67,7 +62,7 @@ fn version_2_is_live(w: &World) {
     );
 }
 
-fn version_1_stays(w: &World) {
+pub(super) fn version_1_stays(w: &World) {
     assert_eq!(w.status().live.unwrap().version, "1");
     let selector = &w.raw("Service", "shop-user")["spec"]["selector"];
     assert_eq!(selector["changeover.dev/colour"], "blue");
@@ -114,10 +109,17 @@ fn approval_is_not_used_twice() -> Story {
             assert_eq!(w.status().live.unwrap().version, "1")
         })
         .when(|w| w.apply(manual("2")))
-        .then("the old approval counts for nothing", |w| {
-            assert_eq!(w.phase(), "AwaitingApproval");
-            version_1_stays(w);
-        })
+        .then(
+            "the old approval counts for nothing, and it says how to give another",
+            |w| {
+                assert_eq!(w.phase(), "AwaitingApproval");
+                version_1_stays(w);
+                let (_, message) = w.condition("Reconciling").unwrap();
+                let revision = w.status().candidate.unwrap().revision;
+                let how = format!("promote={revision}@<a new word>");
+                assert!(message.contains(&how), "{message}");
+            },
+        )
         .when(|w| {
             let revision = w.status().candidate.map(|c| c.revision).unwrap_or_default();
             w.annotate("promote", &format!("{revision}@again"));
@@ -191,75 +193,6 @@ fn mode_becomes_automatic() -> Story {
     awaiting("mode becomes automatic")
         .when(|w| w.apply(exchange("2")))
         .then("it needs nobody", version_2_is_live)
-}
-
-fn paused_before_the_switch() -> Story {
-    awaiting("paused before the switch")
-        .when(|w| {
-            w.annotate("pause", "true");
-            approve(w);
-        })
-        .after(90_000)
-        .then("no forward step, and no deadline", |w| {
-            assert_eq!(w.phase(), "AwaitingApproval");
-            version_1_stays(w);
-            assert_eq!(w.condition("Ready").unwrap().0, "Paused");
-        })
-        .when(|w| w.annotate("pause", ""))
-        .then("it goes on", version_2_is_live)
-}
-
-fn paused_while_preparing() -> Story {
-    Story::given("paused while preparing", live())
-        .when(|w| w.apply(exchange("2")))
-        .during("Preparing", |w| w.annotate("pause", "true"))
-        .after(601)
-        .then("it is built, and not probed", |w| {
-            assert_eq!(w.phase(), "Preparing");
-            version_1_stays(w);
-        })
-        .when(|w| w.annotate("pause", ""))
-        .then("it goes on", version_2_is_live)
-}
-
-fn paused_while_baking() -> Story {
-    Story::given("paused while baking", live())
-        .when(|w| w.apply(exchange("2")))
-        .during("Baking", |w| w.annotate("pause", "true"))
-        .after(601)
-        .then("it stays there", |w| assert_eq!(w.phase(), "Baking"))
-        .when(|w| w.annotate("pause", ""))
-        .then("it goes on", version_2_is_live)
-}
-
-fn paused_while_warm() -> Story {
-    Story::given("paused while warm", live())
-        .when(|w| w.apply(exchange("2")))
-        .then("it is live", version_2_is_live)
-        .when(|w| w.annotate("pause", "true"))
-        .after(7200)
-        .then(
-            "the way back is kept, and nothing is begun",
-            version_2_is_live,
-        )
-        .when(|w| w.apply(exchange("3")))
-        .then("nothing new is begun", version_2_is_live)
-        .when(|w| w.annotate("pause", ""))
-        .then("then it is", |w| {
-            assert_eq!(w.status().live.unwrap().version, "3")
-        })
-}
-
-fn aborted_while_paused() -> Story {
-    awaiting("aborted while paused")
-        .when(|w| {
-            w.annotate("pause", "true");
-            w.annotate("abort", "1");
-        })
-        .then("abort needs no resume", |w| {
-            version_1_stays(w);
-            assert_eq!(w.status().rejected.unwrap().reason, "Aborted");
-        })
 }
 
 fn pods_replaced_while_awaiting_approval() -> Story {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::{Story, World, exchange, live, warm};
+use crate::model::{Story, World, exchange, live, spec, warm};
 
 use super::approval::manual;
 use super::refuse::broken;
@@ -23,7 +23,52 @@ stories!(
     status_lost_while_the_old_colour_drains,
     status_lost_in_a_drain_and_the_old_version_released,
     status_lost_with_the_last_epoch_on_a_budget_alone,
+    status_lost_with_a_service_of_the_rejected_version_alone,
+    status_lost_with_a_service_of_the_old_version_alone,
 );
+
+fn with_a_ledger(version: &str) -> Value {
+    spec(version, |s| {
+        let mut ledger = s["services"][2].clone();
+        ledger["name"] = "ledger".into();
+        ledger["image"] = format!("ledger:{version}").into();
+        s["services"].as_array_mut().unwrap().push(ledger);
+    })
+}
+
+fn status_lost_with_a_service_of_the_rejected_version_alone() -> Story {
+    // Version 1 serves on green, so that the colour that comes first is the other.
+    let mut world = warm();
+    world.annotate("rollback", "1");
+    world.settle();
+    world.apply(exchange("3"));
+    world.settle();
+    world.bad_journeys.insert("user:4".into());
+    Story::given(
+        "status lost with a service of the rejected version alone",
+        world,
+    )
+    .when(|w| w.apply(with_a_ledger("4")))
+    .when(lose)
+    .then("what all Services of both select is live", |w| {
+        assert_eq!(w.status().live.unwrap().version, "3");
+        assert_eq!(w.phase(), "Rejected");
+    })
+}
+
+fn status_lost_with_a_service_of_the_old_version_alone() -> Story {
+    let mut world = World::new(with_a_ledger("1"));
+    world.settle();
+    world.apply(exchange("2"));
+    world.settle();
+    Story::given("status lost with a service of the old version alone", world)
+        .when(lose)
+        .then("clients stay where they are", |w| {
+            let live = w.status().live.unwrap();
+            assert_eq!((w.phase().as_str(), live.version.as_str()), ("Live", "2"));
+            assert!(w.raw("Service", "shop-ledger").is_null());
+        })
+}
 
 fn lose(w: &mut World) {
     w.edit("ExchangeRelease", "shop", |r| r["status"] = Value::Null);

@@ -12,11 +12,13 @@ mod drain;
 mod fence;
 mod install;
 mod lost;
+mod pause;
 mod reads;
 mod refuse;
 mod release;
 mod rollback;
 mod salvage;
+mod scale;
 mod supersede;
 mod switch;
 
@@ -61,10 +63,12 @@ pub fn all() -> Vec<Story> {
         commands::all(),
         lost::all(),
         approval::all(),
+        pause::all(),
         bake::all(),
         drain::all(),
         rollback::all(),
         salvage::all(),
+        scale::all(),
     ]
     .concat()
 }

@@ -12,6 +12,8 @@ use super::{stories, until_idle};
 stories!(
     broken_probe,
     pods_lost_while_probed,
+    probes_without_an_answer,
+    journey_without_an_end,
     name_taken,
     missing_image,
     quota,
@@ -107,6 +109,39 @@ fn pods_lost_while_probed() -> Story {
                 assert!(rejected.message.starts_with(words), "{rejected:?}");
             },
         )
+}
+
+fn times_out(w: &World, words: &str) {
+    is_untouched(w);
+    let rejected = w.status().rejected.unwrap();
+    assert_eq!(rejected.reason, "VerificationTimeout");
+    assert!(rejected.message.contains(words), "{rejected:?}");
+}
+
+fn probes_without_an_answer() -> Story {
+    Story::given("probes without an answer", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Verifying", |w| w.silent = true)
+        .then("the message names one", |w| {
+            times_out(
+                w,
+                "user: pod shop-user-green-1: GET /version: no answer yet",
+            );
+        })
+}
+
+fn journey_without_an_end() -> Story {
+    Story::given("journey without an end", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Verifying", |w| {
+            // The probes are answered, and then nothing is.
+            w.step();
+            w.tick();
+            w.silent = true;
+        })
+        .then("the message names it", |w| {
+            times_out(w, "journey sign-up-and-trade has not ended");
+        })
 }
 
 fn name_taken() -> Story {
@@ -252,9 +287,14 @@ fn revert_after_a_rejection() -> Story {
         .when(|w| w.apply(exchange("2")))
         .then("it is rejected", is_untouched)
         .when(|w| w.apply(exchange("1")))
-        .then("it is forgotten", |w| {
+        .then("it is forgotten, but for its logs", |w| {
             assert_eq!(w.phase(), "Live");
             assert!(w.status().rejected.is_none() && w.condition("Stalled").is_none());
+            assert!(!w.raw("Deployment", "shop-user-green").is_null());
+        })
+        .after(601)
+        .then("its pods are gone", |w| {
+            assert_eq!(w.phase(), "Live");
             assert!(w.raw("Deployment", "shop-user-green").is_null());
         })
 }

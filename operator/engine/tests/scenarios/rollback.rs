@@ -19,7 +19,7 @@ stories!(
     abort_without_a_release,
     abort_of_a_first_install,
     abort_and_rollback_at_once,
-    rollback_beside_an_abort_of_nothing,
+    abort_while_warm,
     live_child_deleted_after_a_rollback,
     abort_while_rolling_back,
     split_is_joined_on_the_colour_that_serves,
@@ -179,16 +179,14 @@ fn abort_of_a_first_install() -> Story {
         })
 }
 
-fn rollback_beside_an_abort_of_nothing() -> Story {
-    Story::given("rollback beside an abort of nothing", warm())
-        .when(|w| {
-            w.annotate("abort", "1");
-            w.annotate("rollback", "1");
-        })
-        .then("the rollback is obeyed, and the abort answered", |w| {
-            rolled_back(w);
-            let mut events = w.events.iter();
-            assert!(events.any(|(news, _)| *news == "NothingToDo"));
+/// The bake ended while a person asked.
+fn abort_while_warm() -> Story {
+    Story::given("abort while warm", warm())
+        .when(|w| w.annotate("abort", "1"))
+        .then("clients go back all the same", |w| {
+            back_without_a_pod(w);
+            assert_eq!(w.status().rejected.unwrap().reason, "Aborted");
+            assert_eq!(w.status().handled.abort.as_deref(), Some("1"));
         })
 }
 

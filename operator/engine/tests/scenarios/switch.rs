@@ -12,6 +12,7 @@ stories!(
     pod_joins_during_the_switch,
     joined_pod_does_not_answer,
     added_service_goes_back,
+    name_of_an_added_service_is_taken,
     rolled_back_version_is_not_tried_again,
     live_service_deleted_during_the_switch,
     selector_edited_during_the_switch,
@@ -146,15 +147,34 @@ fn joined_pod_does_not_answer() -> Story {
     })
 }
 
+fn add_a_service(w: &mut World) {
+    w.apply(spec("2", |s| {
+        let mut added = s["services"][0].clone();
+        added["name"] = "ledger".into();
+        s["services"].as_array_mut().unwrap().push(added);
+    }));
+}
+
+fn name_of_an_added_service_is_taken() -> Story {
+    Story::given("name of an added service is taken", live())
+        .when(|w| {
+            w.create("Service", "shop-ledger");
+            add_a_service(w);
+            w.until("RollingBack");
+            let told = w.told();
+            assert!(!told.contains("Merge Service shop-user\n"), "{told}");
+        })
+        .then("nobody was moved, and it says why", |w| {
+            rolled_back(w);
+            let message = w.status().rejected.unwrap().message;
+            assert!(message.contains("create Service shop-ledger"), "{message}");
+            assert!(message.contains("it is not this release's"), "{message}");
+        })
+}
+
 fn added_service_goes_back() -> Story {
     Story::given("added service goes back", live())
-        .when(|w| {
-            w.apply(spec("2", |s| {
-                let mut added = s["services"][0].clone();
-                added["name"] = "ledger".into();
-                s["services"].as_array_mut().unwrap().push(added);
-            }));
-        })
+        .when(add_a_service)
         .during("Switching", |w| {
             w.step();
             w.break_pods("green");

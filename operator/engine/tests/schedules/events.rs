@@ -189,6 +189,7 @@ fn pods(world: &mut World, dice: &mut Dice, image: &str) -> String {
         _ => {
             let fate = dice.one(&[
                 Fate::NeverReady,
+                Fate::OnlyOneReady,
                 Fate::ImageMissing,
                 Fate::Quota,
                 Fate::Unschedulable,
@@ -238,6 +239,13 @@ fn say(world: &mut World, exchange: Size, dice: &mut Dice) -> String {
 }
 
 fn delete_a_child(world: &mut World, dice: &mut Dice, name: &str) -> String {
+    let stored = dice.one(&["ConfigMap", "ControllerRevision"]);
+    let which = usize::try_from(dice.below(8)).unwrap();
+    let name_of = world.api.list(stored).map(World::name_of).nth(which);
+    if let Some(name) = name_of {
+        world.delete(stored, &name);
+        return format!("{stored} {name} is deleted");
+    }
     let kind = dice.one(&["Deployment", "Service", "PodDisruptionBudget"]);
     let live = name.rsplit_once('-').map_or(name, |(live, _)| live);
     let name = if dice.below(4) == 0 { live } else { name };

@@ -38,6 +38,19 @@ fn switch_before_all_endpoints_are_ready() {
 }
 
 #[test]
+fn switch_with_one_of_two_pods_ready() {
+    let mut world = live();
+    world.bug = Bug::OneReadyIsEnough;
+    world.fate("user:2", Fate::OnlyOneReady);
+    world.apply(spec("2", |s| s["verification"]["journeys"] = json!([])));
+    world.settle();
+    caught(
+        &world.api.checker.violations,
+        "I1 routable: a switch begins",
+    );
+}
+
+#[test]
 fn switch_without_probes() {
     caught(&release_with(Bug::NoProbes), "I4 gate");
 }
