@@ -193,9 +193,12 @@ async fn the_drain_lease_asks_clients_to_leave_until_it_lapses() -> Result<()> {
     assert!(closes(&exchange.user).await?);
     exchange
         .http
-        .delete(exchange.user.admin("/drain"))
+        .delete(exchange.user.admin("/drain?epoch=6"))
         .send()
         .await?;
+    assert!(!closes(&exchange.user).await?);
+    // A renewal that the way back overtook.
+    assert_eq!(put(5, "60s").await?.status(), StatusCode::CONFLICT);
     assert!(!closes(&exchange.user).await?);
     Ok(())
 }

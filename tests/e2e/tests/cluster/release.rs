@@ -1,4 +1,4 @@
-use changeover_crds::{Colour, ExchangeRelease, Outcome, Phase};
+use changeover_crds::{Colour, DrainEnd, ExchangeRelease, Outcome, Phase};
 use changeover_e2e::{Load, Stage, is_settled};
 
 use crate::common::{
@@ -25,6 +25,12 @@ async fn a_release_under_load_loses_nothing_either_way() {
     assert_selected(&stage, &warm).await;
     let settled = stage.settled("2.0.0").await.unwrap();
     assert_roles(&settled, ("2.0.0", Colour::Green), None);
+    let drain = settled.status.as_ref().unwrap().drain.as_ref().unwrap();
+    assert_eq!(
+        (drain.colour, drain.ended_by),
+        (Colour::Blue, Some(DrainEnd::Quiet)),
+        "clients left, and the pods say so"
+    );
     let nothing = |pods: Vec<_>| pods.is_empty();
     assert!(nothing(without_deleted(&stage, "blue").await));
 

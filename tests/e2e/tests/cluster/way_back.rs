@@ -1,6 +1,6 @@
 //! The way back, whatever state the new colour is in, while clients trade.
 
-use changeover_crds::{Colour, ExchangeRelease, Phase};
+use changeover_crds::{Colour, ExchangeRelease, Phase, names};
 use changeover_e2e::Load;
 use serde_json::json;
 
@@ -26,6 +26,26 @@ async fn an_abort_while_a_new_pod_is_unready_loses_nothing() {
     assert_eq!(told.phase, Some(Phase::Baking), "one is none too few");
     // A pause stops forward steps only.
     annotate(&stage, "pause=true");
+    annotate(&stage, "abort=one");
+    let back = until(&stage, Phase::RolledBack, "1.0.0").await;
+    let report = finish_without_loss(&stage, load).await;
+
+    assert_back(&stage, &back, "Aborted", &before).await;
+    assert!(report.answered_by["2.0.0"] > 0, "{:?}", report.answered_by);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_every_new_pod_ends_loses_nothing() {
+    let (lab, _turn) = lab().await;
+    let stage = with_first_release(lab, "gone").await;
+    let before = stage.pod_uids("blue").await.unwrap();
+    let load = Load::start(&stage).await.unwrap();
+    stage.apply(&watched("2.0.0")).unwrap();
+    until(&stage, Phase::Baking, "2.0.0").await;
+
+    let green = format!("{}=green", names::COLOUR);
+    let delete = ["delete", "pods", "--wait=false", "--selector", &green];
+    stage.kubectl(&delete).unwrap();
     annotate(&stage, "abort=one");
     let back = until(&stage, Phase::RolledBack, "1.0.0").await;
     let report = finish_without_loss(&stage, load).await;
