@@ -90,8 +90,14 @@ pub fn refusal(code: u16) -> Answer {
     answer
 }
 
+/// What the API server says to a watch from a version that is too old.
+pub fn gone() -> Answer {
+    let event = json!({"type": "ERROR", "object": status(410)});
+    Response::new(whole(format!("{event}\n")))
+}
+
 /// As the API server says no.
-pub fn status(code: u16) -> Value {
+fn status(code: u16) -> Value {
     let reason = match code {
         409 => "Conflict",
         422 => "Invalid",
@@ -106,7 +112,7 @@ pub fn status(code: u16) -> Value {
     })
 }
 
-pub fn whole(text: String) -> UnsyncBoxBody<Bytes, kube::Error> {
+fn whole(text: String) -> UnsyncBoxBody<Bytes, kube::Error> {
     let never = |never: Infallible| match never {};
     Full::new(Bytes::from(text)).map_err(never).boxed_unsync()
 }

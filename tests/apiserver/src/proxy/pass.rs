@@ -6,13 +6,12 @@ use anyhow::Result;
 use futures::StreamExt;
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::body::{Bytes, Incoming};
-use hyper::{Method, Request, Response, header};
+use hyper::{Method, Request, header};
 use kube::Client;
 use kube::client::Body;
-use serde_json::json;
 use tokio::sync::watch;
 
-use super::answers::{call, is_flip, is_one_of, is_watch, refusal, status, whole};
+use super::answers::{call, gone, is_flip, is_one_of, is_watch, refusal};
 use super::plan::{Held, Hold, Plan, Spoil, Watches};
 use super::{Answer, Calls};
 
@@ -47,7 +46,11 @@ impl Shared {
         let (head, body) = request.into_parts();
         let request = Request::from_parts(head, body.collect().await?.to_bytes());
         if self.is_cut_from(&request) {
-            return Ok(refusal(410));
+            return Ok(if is_watch(&request) {
+                gone()
+            } else {
+                refusal(503)
+            });
         }
         self.count(&request);
         match self.fault_of(&request) {
@@ -154,10 +157,7 @@ impl Shared {
                 Ok(news.map(|news| StreamBody::new(news.take_until(end)).boxed_unsync()))
             }
             Some(Watches::Gone) => Ok(refusal(410)),
-            Some(Watches::GoneEvent) => {
-                let event = json!({"type": "ERROR", "object": status(410)});
-                Ok(Response::new(whole(format!("{event}\n"))))
-            }
+            Some(Watches::GoneEvent) => Ok(gone()),
             Some(Watches::End) => {
                 let news = news(self.send(request).await?);
                 Ok(news.map(|news| StreamBody::new(news.take(1)).boxed_unsync()))
