@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use changeover_apiserver_tests::{Calls, NAME, Sandbox, exchange, phase_is, until, with_tag};
 use changeover_crds::{Colour, ExchangeRelease, HistoryEntry, Outcome, Phase, names};
 use kube::Api;
@@ -117,7 +117,7 @@ async fn metrics_count_journeys_by_how_they_ended() -> Result<()> {
 /// A release with a journey, whose pods answer no probe yet.
 async fn hold_in_verifying(sandbox: &Sandbox, version: &str) -> Result<()> {
     sandbox.kubelet.let_answer(false);
-    sandbox.apply(&with_a_journey(version)).await?;
+    sandbox.apply(&with_a_journey(version)?).await?;
     sandbox
         .await_release("Verifying", |release| {
             let candidate = release.status.as_ref().and_then(|s| s.candidate.as_ref());
@@ -127,16 +127,21 @@ async fn hold_in_verifying(sandbox: &Sandbox, version: &str) -> Result<()> {
     Ok(())
 }
 
-fn with_a_journey(version: &str) -> Value {
+fn with_a_journey(version: &str) -> Result<Value> {
     let mut release = exchange(version);
-    release["spec"]["verification"]["journeys"] = json!([{
+    let verification = release.pointer_mut("/spec/verification");
+    let verification = verification.and_then(Value::as_object_mut);
+    let journeys = json!([{
         "name": "ask-for-the-version",
         "steps": [{
             "service": "user", "method": "GET", "path": "/version",
             "expect": {"status": 200, "json": {"$.version": version}},
         }],
     }]);
-    release
+    verification
+        .context("no verification")?
+        .insert("journeys".to_owned(), journeys);
+    Ok(release)
 }
 
 #[tokio::test]

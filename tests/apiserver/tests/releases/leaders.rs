@@ -211,7 +211,8 @@ async fn with_flips_in_the_air() -> Result<(Sandbox, Proxy, Operator)> {
     let mut second = exchange("2.0.0");
     // Another leader comes within it, on a busy machine too.
     for deadline in ["progressDeadline", "switchDeadline"] {
-        second["spec"][deadline] = json!("2m");
+        let deadline = second.pointer_mut(&format!("/spec/{deadline}"));
+        *deadline.context("no deadline")? = json!("2m");
     }
     sandbox.apply(&second).await?;
     proxy.holding(SERVICES.len()).await;
