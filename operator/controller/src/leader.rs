@@ -71,25 +71,29 @@ impl Election {
         }
     }
 
-    /// Renews what was won, until the lease is lost. A renewal counts from when it was sent, and none that hangs
-    /// outlasts the deadline.
+    /// Renews what was won, until the lease is lost. A renewal counts from when it was sent; neither one that hangs
+    /// nor the pause after one that was refused outlasts the deadline.
     pub async fn hold(&mut self, won: Instant) -> Lost {
         let mut renewed = won;
         let mut ticks = ticks();
         let mut trouble = CallError::Timeout;
         loop {
-            ticks.tick().await;
-            let sent = Instant::now();
-            match timeout_at(renewed + RENEW_DEADLINE, self.round()).await {
-                Ok(Ok(true)) => renewed = sent,
-                Ok(Ok(false)) if self.holder() != self.me => return Lost::Taken(self.holder()),
+            let next = async {
+                ticks.tick().await;
+                (Instant::now(), self.round().await)
+            };
+            let Ok((sent, ours)) = timeout_at(renewed + RENEW_DEADLINE, next).await else {
+                return Lost::Silent(trouble);
+            };
+            match ours {
+                Ok(true) => renewed = sent,
+                Ok(false) if self.holder() != self.me => return Lost::Taken(self.holder()),
                 // Ours, and changed since it was read: by a renewal of before that came late, or by a person.
-                Ok(Ok(false)) => {}
-                Ok(Err(error)) => {
+                Ok(false) => {}
+                Err(error) => {
                     tracing::warn!(%error, "the lease was not renewed yet");
                     trouble = error;
                 }
-                Err(_) => return Lost::Silent(trouble),
             }
         }
     }
@@ -200,7 +204,7 @@ mod tests {
 
     use http_body_util::Full;
     use hyper::body::Bytes;
-    use hyper::{Request, Response};
+    use hyper::{Request, Response, StatusCode};
     use kube::client::Body;
     use tower::service_fn;
 
@@ -213,34 +217,58 @@ mod tests {
 
     /// The same; of the answers, the one of this number is a conflict.
     fn api_server_with_a_conflict(answers: u32, takes: Duration, conflict: Option<u32>) -> Client {
+        api_server_that(move |number| async move {
+            if number >= answers {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(takes).await;
+            if Some(number) == conflict {
+                refusal(StatusCode::CONFLICT, "Conflict")
+            } else {
+                our_lease()
+            }
+        })
+    }
+
+    /// One that answers so many requests with a lease of ours, and refuses all after them at once.
+    fn api_server_that_breaks(answers: u32) -> Client {
+        api_server_that(move |number| async move {
+            if number < answers {
+                our_lease()
+            } else {
+                refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalError")
+            }
+        })
+    }
+
+    fn api_server_that<F>(answer: impl Fn(u32) -> F + Send + 'static) -> Client
+    where
+        F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    {
         let asked = AtomicU32::new(0);
         let service = service_fn(move |_: Request<Body>| {
-            let number = asked.fetch_add(1, Ordering::Relaxed);
-            let falls_silent = number >= answers;
-            async move {
-                if falls_silent {
-                    std::future::pending::<()>().await;
-                }
-                tokio::time::sleep(takes).await;
-                if Some(number) == conflict {
-                    let status = serde_json::json!({
-                        "kind": "Status", "apiVersion": "v1", "status": "Failure",
-                        "reason": "Conflict", "code": 409,
-                    });
-                    let body = Full::new(Bytes::from(status.to_string()));
-                    let mut answer = Response::new(body);
-                    *answer.status_mut() = hyper::StatusCode::CONFLICT;
-                    return Ok(answer);
-                }
-                let lease = serde_json::json!({
-                    "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "lease"},
-                    "spec": {"holderIdentity": "me", "leaseDurationSeconds": 15},
-                });
-                let body = Full::new(Bytes::from(lease.to_string()));
-                Ok::<_, std::convert::Infallible>(Response::new(body))
-            }
+            let answer = answer(asked.fetch_add(1, Ordering::Relaxed));
+            async move { Ok::<_, std::convert::Infallible>(answer.await) }
         });
         Client::new(service, "default")
+    }
+
+    fn our_lease() -> Response<Full<Bytes>> {
+        let lease = serde_json::json!({
+            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "lease"},
+            "spec": {"holderIdentity": "me", "leaseDurationSeconds": 15},
+        });
+        Response::new(Full::new(Bytes::from(lease.to_string())))
+    }
+
+    fn refusal(code: StatusCode, reason: &str) -> Response<Full<Bytes>> {
+        let status = serde_json::json!({
+            "kind": "Status", "apiVersion": "v1", "status": "Failure",
+            "reason": reason, "code": code.as_u16(),
+        });
+        let mut answer = Response::new(Full::new(Bytes::from(status.to_string())));
+        *answer.status_mut() = code;
+        answer
     }
 
     #[tokio::test]
@@ -255,6 +283,28 @@ mod tests {
             let last_renewal = PERIOD * (answers / 2).saturating_sub(1);
             let silent = began.elapsed().saturating_sub(last_renewal);
             assert!(silent + CALL_TIMEOUT < DURATION, "{answers}: {silent:?}");
+        }))
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_leader_whose_renewals_are_refused_at_once_ends_as_early() {
+        // No round hangs: the deadline falls between two of them.
+        futures::future::join_all([0, 2, 3].map(|answers| async move {
+            let client = api_server_that_breaks(answers);
+            let mut election = Election::new(client, "default", "lease", "me");
+            let began = Instant::now();
+            let lost = election.hold(began).await;
+            assert!(
+                matches!(lost, Lost::Silent(CallError::Api(_))),
+                "why is told: {lost}"
+            );
+            let silent = began.elapsed();
+            assert!(silent + CALL_TIMEOUT < DURATION, "{answers}: {silent:?}");
+            assert!(
+                silent < RENEW_DEADLINE + PERIOD / 4,
+                "{answers}: {silent:?}"
+            );
         }))
         .await;
     }

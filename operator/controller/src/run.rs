@@ -24,7 +24,7 @@ use crate::queue::serve;
 use crate::reconcile::reconcile;
 use crate::settings::Settings;
 use crate::shelf::{Release, Watched};
-use crate::shown::{Shown, remember};
+use crate::shown::{Present, Shown};
 use crate::wake::Waker;
 use crate::web;
 
@@ -169,9 +169,10 @@ fn watch_releases(
     ctx: Arc<Context>,
 ) -> impl Stream<Item = Release> + Send {
     let remembering = ctx.clone();
+    let mut present = Present::default();
     watcher(releases, watcher::Config::default())
         .backoff(watch_backoff())
-        .map_ok(move |event| remember(event, &remembering.memory))
+        .map_ok(move |event| present.remember(event, &remembering.memory))
         .reflect(writer)
         .applied_objects()
         .filter_map(move |release| {

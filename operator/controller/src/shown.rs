@@ -1,6 +1,7 @@
 //! A release as the watch shows it. Its metadata are kept of all; the whole is read where a pass waits for it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use changeover_crds::ExchangeRelease;
 use kube::api::ObjectMeta;
@@ -47,26 +48,53 @@ impl Shown {
     }
 }
 
-/// Notes what an event of the watch says; what of it is kept.
-pub fn remember(event: Event<Shown>, memory: &Memory) -> Event<Watched> {
-    match event {
-        Event::Apply(shown) => {
-            memory.show(&shown);
-            Event::Apply(shown.watched())
+/// The releases that one watch shows, by uid. Of those that are deleted while it is broken off no event tells: they
+/// are missing from the list that it begins anew with. Other watches share the memory, so each has its own.
+#[derive(Debug, Default)]
+pub struct Present {
+    shown: HashSet<String>,
+    /// Shown before the list that is being read, and not in it so far.
+    missing: HashSet<String>,
+}
+
+impl Present {
+    /// Notes what an event of the watch says; what of it is kept.
+    pub fn remember(&mut self, event: Event<Shown>, memory: &Memory) -> Event<Watched> {
+        match event {
+            Event::Apply(shown) => {
+                self.show(&shown, memory);
+                Event::Apply(shown.watched())
+            }
+            Event::Delete(shown) => {
+                let uid = shown.uid().unwrap_or_default();
+                self.shown.remove(&uid);
+                memory.forget(&uid);
+                Event::Delete(shown.watched())
+            }
+            Event::Init => {
+                memory.unlearn(None);
+                // A list that broke off may have shown some already.
+                self.missing.extend(self.shown.drain());
+                Event::Init
+            }
+            Event::InitApply(shown) => {
+                self.show(&shown, memory);
+                Event::InitApply(shown.watched())
+            }
+            Event::InitDone => {
+                for uid in self.missing.drain() {
+                    memory.forget(&uid);
+                }
+                Event::InitDone
+            }
         }
-        Event::Delete(shown) => {
-            memory.forget(&shown.uid().unwrap_or_default());
-            Event::Delete(shown.watched())
-        }
-        Event::Init => {
-            memory.unlearn(None);
-            Event::Init
-        }
-        Event::InitApply(shown) => {
-            memory.show(&shown);
-            Event::InitApply(shown.watched())
-        }
-        Event::InitDone => Event::InitDone,
+    }
+
+    fn show(&mut self, shown: &Shown, memory: &Memory) {
+        let uid = shown.uid().unwrap_or_default();
+        self.missing.remove(&uid);
+        self.shown.insert(uid);
+        memory.show(shown);
     }
 }
 
@@ -91,5 +119,82 @@ impl Resource for Shown {
     }
     fn meta_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use changeover_crds::Phase;
+    use serde_json::json;
+
+    use super::*;
+
+    fn shown(uid: &str) -> Shown {
+        let release = json!({"metadata": {"name": uid, "uid": uid, "resourceVersion": "1"}});
+        serde_json::from_str(&release.to_string()).unwrap()
+    }
+
+    /// What a watch begins with.
+    fn list(uids: &[&str]) -> Vec<Event<Shown>> {
+        let listed = uids.iter().map(|uid| Event::InitApply(shown(uid)));
+        [Event::Init]
+            .into_iter()
+            .chain(listed)
+            .chain([Event::InitDone])
+            .collect()
+    }
+
+    fn hear(watch: &mut Present, memory: &Memory, events: Vec<Event<Shown>>) {
+        for event in events {
+            watch.remember(event, memory);
+        }
+    }
+
+    fn remembered(memory: &Memory) -> i64 {
+        memory.phases().values().sum()
+    }
+
+    /// Two watches that have shown one and two releases, of which there are notes.
+    fn watched() -> (Present, Present, Memory) {
+        let memory = Memory::default();
+        let (mut one, mut two) = (Present::default(), Present::default());
+        hear(&mut one, &memory, list(&["a"]));
+        hear(&mut two, &memory, list(&["b"]));
+        hear(&mut two, &memory, vec![Event::Apply(shown("c"))]);
+        for uid in ["a", "b", "c"] {
+            memory.note(uid, |notes| notes.phase = Some(Phase::Live));
+        }
+        (one, two, memory)
+    }
+
+    #[test]
+    fn what_is_not_there_when_a_watch_begins_anew_is_forgotten() {
+        let (mut one, mut two, memory) = watched();
+        hear(&mut two, &memory, list(&["b", "c"]));
+        assert_eq!(remembered(&memory), 3, "all are there");
+        hear(&mut two, &memory, list(&["b"]));
+        assert_eq!(remembered(&memory), 2, "c was deleted unseen");
+        hear(&mut two, &memory, list(&[]));
+        assert_eq!(remembered(&memory), 1, "the other watch shows its own");
+        hear(&mut one, &memory, list(&[]));
+        assert_eq!(remembered(&memory), 0);
+    }
+
+    #[test]
+    fn a_list_that_breaks_off_says_nothing_of_who_is_missing() {
+        let (_, mut two, memory) = watched();
+        let begun = vec![Event::Init, Event::InitApply(shown("b"))];
+        hear(&mut two, &memory, begun);
+        assert_eq!(remembered(&memory), 3);
+        hear(&mut two, &memory, list(&["c"]));
+        assert_eq!(remembered(&memory), 2, "b was deleted after the first list");
+    }
+
+    #[test]
+    fn what_is_deleted_is_forgotten_once() {
+        let (_, mut two, memory) = watched();
+        hear(&mut two, &memory, vec![Event::Delete(shown("c"))]);
+        assert_eq!(remembered(&memory), 2);
+        assert_eq!(two.shown, [String::from("b")].into());
     }
 }

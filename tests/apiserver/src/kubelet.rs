@@ -6,15 +6,18 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use futures::{StreamExt, pin_mut};
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, Service};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use crate::environment::{answers, cluster, run};
+use crate::sandbox::Sandbox;
 
 /// A node that is silent for longer is taken for lost, and its pods for not ready.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -75,6 +78,24 @@ impl Kubelet {
     /// From now on, whether new pods answer probes. Askers wait.
     pub fn let_answer(&self, answers: bool) {
         self.gates.send_modify(|gates| gates.answers = answers);
+    }
+}
+
+impl Sandbox {
+    /// From now on a Service's address answers as a pod of this version. Nobody else makes these addresses work here.
+    ///
+    /// # Errors
+    /// When it has none, or none can be had for it.
+    pub async fn answer_for(&self, service: &str, version: &str) -> Result<()> {
+        let service: Service = self.api().get(service).await?;
+        let address = service.spec.and_then(|spec| spec.cluster_ip);
+        let address = address.context("no address")?;
+        let cluster = cluster()?;
+        let mut route = cluster.command("ip");
+        route.args(["route", "replace", "local", &address, "dev", "lo"]);
+        run(route, b"")?;
+        std::fs::write(answers(cluster).join(address), version)?;
+        Ok(())
     }
 }
 

@@ -16,11 +16,11 @@ mod usage;
 mod wait;
 
 pub use environment::{cluster, examples, rendered, test_client};
-pub use guard::Guard;
+pub use guard::{Guard, Judged};
 pub use kubelet::Kubelet;
 pub use operator::Operator;
 pub use person::{Person, Said};
-pub use proxy::{Hold, Proxy, Spoil, Watches};
+pub use proxy::{Calls, Hold, Proxy, Spoil, Watches, Writes};
 pub use release::{NAME, SERVICES, exchange, placed, with_tag};
 pub use sandbox::Sandbox;
 pub use state::{Children, message, phase_is, selected};

@@ -2,33 +2,86 @@
 
 use std::convert::Infallible;
 
+use changeover_crds::names;
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Bytes;
 use hyper::{Method, Request, Response, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Answer;
+use super::plan::Writes;
 
-/// Whether it writes; leases and Events are not counted.
-pub fn is_write<B>(request: &Request<B>) -> bool {
-    let path = request.uri().path();
-    request.method() != Method::GET && !["/leases", "/events"].iter().any(|k| path.contains(k))
+/// Plurals of the kinds that the operator reads and writes for a release.
+const KINDS: [(&str, &str); 8] = [
+    ("configmaps", "ConfigMap"),
+    ("controllerrevisions", "ControllerRevision"),
+    ("deployments", "Deployment"),
+    ("endpointslices", "EndpointSlice"),
+    ("exchangereleases", "ExchangeRelease"),
+    ("poddisruptionbudgets", "PodDisruptionBudget"),
+    ("pods", "Pod"),
+    ("services", "Service"),
+];
+
+/// Whether it is one of these writes; leases and Events are of no release.
+pub fn is_one_of(writes: Writes, request: &Request<Bytes>) -> bool {
+    if request.method() == Method::GET || call(request).is_none() {
+        return false;
+    }
+    match writes {
+        Writes::Any => true,
+        Writes::Switching => {
+            let body = serde_json::from_slice::<Value>(request.body()).unwrap_or_default();
+            is_of_status(request) && body.pointer("/status/phase") == Some(&json!("Switching"))
+        }
+        Writes::Stamps => is_merge(request) && !is_flip(request),
+        Writes::Flips => is_flip(request),
+    }
 }
 
 /// Whether it points a Service elsewhere. Other merge patches are stamps, of which live Services get none.
 pub fn is_flip<B>(request: &Request<B>) -> bool {
-    let is_merge = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind == "application/merge-patch+json");
     let path = request.uri().path();
     let is_pinned = ["-blue", "-green"].iter().any(|end| path.ends_with(end));
-    is_merge && path.contains("/services/") && !is_pinned
+    is_merge(request) && path.contains("/services/") && !is_pinned
 }
 
 pub fn is_watch<B>(request: &Request<B>) -> bool {
     let query = request.uri().query().unwrap_or_default();
     query.split('&').any(|pair| pair == "watch=true")
+}
+
+/// Verb and kind, as the operator's metrics call them: none for leases and Events, nor for watches and the lists that
+/// they begin with, which are of all releases.
+pub fn call<B>(request: &Request<B>) -> Option<(&'static str, &'static str)> {
+    let mut parts = request.uri().path().split('/');
+    parts.find(|part| *part == "namespaces")?;
+    let plural = parts.nth(1)?;
+    let (_, kind) = KINDS.iter().find(|(of, _)| *of == plural)?;
+    let is_named = parts.next().is_some();
+    let query = request.uri().query().unwrap_or_default();
+    let is_of_one = query.contains(&format!("{}%3D", names::RELEASE.replace('/', "%2F")));
+    let verb = match *request.method() {
+        Method::GET if is_named => "get",
+        Method::GET if is_of_one => "list",
+        Method::GET => return None,
+        Method::POST => "create",
+        Method::PUT => "status",
+        Method::DELETE => "delete",
+        _ if is_flip(request) => "flip",
+        _ if is_merge(request) => "stamp",
+        _ => "apply",
+    };
+    Some((verb, kind))
+}
+
+fn is_merge<B>(request: &Request<B>) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind == "application/merge-patch+json")
+}
+
+fn is_of_status<B>(request: &Request<B>) -> bool {
+    request.uri().path().ends_with("/status")
 }
 
 pub fn refusal(code: u16) -> Answer {
@@ -37,8 +90,14 @@ pub fn refusal(code: u16) -> Answer {
     answer
 }
 
+/// What the API server says to a watch from a version that is too old.
+pub fn gone() -> Answer {
+    let event = json!({"type": "ERROR", "object": status(410)});
+    Response::new(whole(format!("{event}\n")))
+}
+
 /// As the API server says no.
-pub fn status(code: u16) -> serde_json::Value {
+fn status(code: u16) -> Value {
     let reason = match code {
         409 => "Conflict",
         422 => "Invalid",
@@ -53,7 +112,7 @@ pub fn status(code: u16) -> serde_json::Value {
     })
 }
 
-pub fn whole(text: String) -> UnsyncBoxBody<Bytes, kube::Error> {
+fn whole(text: String) -> UnsyncBoxBody<Bytes, kube::Error> {
     let never = |never: Infallible| match never {};
     Full::new(Bytes::from(text)).map_err(never).boxed_unsync()
 }

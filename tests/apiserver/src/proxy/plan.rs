@@ -15,6 +15,19 @@ pub enum Spoil {
     Refuse(u16),
 }
 
+/// Which writes are counted for the one to spoil. Those of leases and Events never are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// All.
+    Any,
+    /// Those of a status that say `Switching`: the first of them opens the journal.
+    Switching,
+    /// Stamps.
+    Stamps,
+    /// Flips of live Services.
+    Flips,
+}
+
 /// What becomes of every second watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watches {
@@ -37,10 +50,10 @@ pub enum Hold {
 
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// Writes that passed since the plan was made; those of leases and Events are not counted.
+    /// Writes that passed since the plan was made, of those that count.
     pub writes: usize,
-    /// The number of the write to spoil, from 1.
-    pub fault: Option<(usize, Spoil)>,
+    /// The write to spoil: of these the one of this number, from 1.
+    pub fault: Option<(Writes, usize, Spoil)>,
     pub watches: Option<Watches>,
     pub started: usize,
     pub spoiled: usize,
@@ -53,7 +66,27 @@ pub struct Plan {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     pub waiting: usize,
-    pub let_go: bool,
+    pub let_go: LetGo,
     /// What the API server said to them in the end.
     pub answers: Vec<u16>,
+}
+
+/// Which of them may arrive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LetGo {
+    #[default]
+    None,
+    /// Those to this object.
+    Of(String),
+    All,
+}
+
+impl LetGo {
+    pub fn lets(&self, path: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Of(name) => path.rsplit('/').next() == Some(name),
+            Self::All => true,
+        }
+    }
 }

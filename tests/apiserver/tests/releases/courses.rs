@@ -22,6 +22,8 @@ pub enum Course {
     Rollback,
     /// Out of the bake.
     Abort,
+    /// Once more what went back, with the pods that it left.
+    Retry,
 }
 
 impl Course {
@@ -32,13 +34,14 @@ impl Course {
             Self::Release => "releases",
             Self::Rollback => "rollbacks",
             Self::Abort => "aborts",
+            Self::Retry => "retries",
         }
     }
 
     /// It writes at least this often: else a sweep has missed it.
     pub const fn least_writes(self) -> usize {
         match self {
-            Self::Install | Self::Release => 15,
+            Self::Install | Self::Release | Self::Retry => 15,
             Self::Rollback | Self::Abort => 5,
         }
     }
@@ -59,6 +62,12 @@ impl Course {
                 sandbox.apply(&release).await?;
                 sandbox.await_phase(Phase::Baking, Some(version)).await?;
             }
+            Self::Retry => {
+                sandbox.apply(&exchange(version)).await?;
+                let before = sandbox.await_phase(Phase::Warm, Some(version)).await?;
+                sandbox.annotate(names::ROLLBACK, &token(&before)).await?;
+                sandbox.await_phase(Phase::RolledBack, None).await?;
+            }
         }
         Ok(())
     }
@@ -71,6 +80,10 @@ impl Course {
             }
             Self::Rollback => sandbox.annotate(names::ROLLBACK, version).await?,
             Self::Abort => sandbox.annotate(names::ABORT, version).await?,
+            Self::Retry => {
+                let before = sandbox.release().await?;
+                sandbox.annotate(names::RETRY, &token(&before)).await?;
+            }
         }
         Ok(())
     }
@@ -84,7 +97,7 @@ impl Course {
     ) -> Result<ExchangeRelease> {
         let (phase, live) = match self {
             Self::Install => (Phase::Live, version),
-            Self::Release => (Phase::Warm, version),
+            Self::Release | Self::Retry => (Phase::Warm, version),
             Self::Rollback | Self::Abort => (Phase::RolledBack, before),
         };
         sandbox.await_phase(phase, Some(live)).await
@@ -93,7 +106,9 @@ impl Course {
     /// What is told of each version, once.
     const fn news(self) -> &'static [&'static str] {
         match self {
-            Self::Install | Self::Release => &["ReleaseStarted", "Verified", "Switched"],
+            Self::Install | Self::Release | Self::Retry => {
+                &["ReleaseStarted", "Verified", "Switched"]
+            }
             Self::Rollback | Self::Abort => &["RollingBack"],
         }
     }
@@ -119,11 +134,11 @@ impl Course {
         Ok(())
     }
 
-    /// What is live once it is over.
+    /// What is live before the next one.
     pub const fn live<'a>(self, version: &'a str, before: &'a str) -> &'a str {
         match self {
             Self::Install | Self::Release => version,
-            Self::Rollback | Self::Abort => before,
+            Self::Rollback | Self::Abort | Self::Retry => before,
         }
     }
 
@@ -140,12 +155,15 @@ impl Course {
                 assert_eq!((warm, candidate, rejected), (None, None, None));
                 vec![Outcome::Live]
             }
-            Self::Release => {
+            Self::Release | Self::Retry => {
                 assert_eq!(
                     (warm.as_deref(), candidate, rejected),
                     (Some(before), None, None)
                 );
-                vec![Outcome::Live]
+                match self {
+                    Self::Retry => vec![Outcome::Live, Outcome::RolledBack],
+                    _ => vec![Outcome::Live],
+                }
             }
             Self::Rollback | Self::Abort => {
                 let version = Some(version);
@@ -158,7 +176,11 @@ impl Course {
         };
         assert_served_by(sandbox, live.colour).await?;
         let told = status.history.iter().filter(|h| h.version == version);
-        let told: Vec<Outcome> = told.map(|entry| entry.outcome).collect();
+        let mut told: Vec<Outcome> = told.map(|entry| entry.outcome).collect();
+        if matches!(self, Self::Retry) {
+            // Below these are those of the retries before.
+            told.truncate(outcomes.len());
+        }
         assert_eq!(told, outcomes, "it ended once: {:?}", status.history);
         self.await_children(sandbox, live.colour).await
     }
@@ -166,7 +188,7 @@ impl Course {
     async fn await_children(self, sandbox: &Sandbox, live: Colour) -> Result<()> {
         let colours: &[Colour] = match self {
             Self::Install => &[live],
-            Self::Release | Self::Rollback | Self::Abort => &Colour::ALL,
+            Self::Release | Self::Rollback | Self::Abort | Self::Retry => &Colour::ALL,
         };
         let all = coloured(colours);
         let whole = |children: &Children| {
@@ -178,6 +200,15 @@ impl Course {
         };
         sandbox.await_children("whole colours", whole).await
     }
+}
+
+/// One that was not used before.
+fn token(release: &ExchangeRelease) -> String {
+    release
+        .metadata
+        .resource_version
+        .clone()
+        .unwrap_or_default()
 }
 
 /// Deletes the release, and waits until nothing of it is left.

@@ -95,7 +95,7 @@ fn flipped(release: &ExchangeRelease) -> bool {
 }
 
 /// One endpoint of a live Service that is in neither colour: no switch is done while it is there.
-async fn foreign_endpoint(sandbox: &Sandbox) -> Result<String> {
+pub async fn foreign_endpoint(sandbox: &Sandbox) -> Result<String> {
     let service = names::live_service(NAME, "user");
     let name = format!("{service}-foreign");
     let slice = serde_json::from_value(json!({

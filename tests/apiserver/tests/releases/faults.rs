@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use changeover_apiserver_tests::{Operator, Proxy, Sandbox, Spoil, Watches, exchange, until};
+use changeover_apiserver_tests::{
+    Guard, Operator, Proxy, SERVICES, Sandbox, Spoil, Watches, Writes, exchange, until,
+};
 use changeover_crds::Phase;
 use changeover_figures::Figures;
 
@@ -71,6 +73,23 @@ async fn nothing_that_happens_to_a_write_of_an_abort_keeps_clients_from_the_old_
 }
 
 #[tokio::test]
+async fn no_refusal_of_the_journal_changes_the_end() -> Result<()> {
+    refuse("the journal", Writes::Switching, 1).await
+}
+
+#[tokio::test]
+async fn no_refusal_of_a_stamp_changes_the_end() -> Result<()> {
+    // Of both services the Deployment, the pinned Service, the PodDisruptionBudget and the ConfigMap; what stores the
+    // revision. They are sent together: which comes first is open.
+    refuse("a stamp", Writes::Stamps, 4 * SERVICES.len() + 1).await
+}
+
+#[tokio::test]
+async fn no_refusal_of_a_flip_changes_the_end() -> Result<()> {
+    refuse("a flip", Writes::Flips, SERVICES.len()).await
+}
+
+#[tokio::test]
 async fn watches_that_end_or_are_gone_are_begun_again() -> Result<()> {
     for how in [Watches::End, Watches::Gone, Watches::GoneEvent] {
         let sandbox = Sandbox::new().await?;
@@ -119,79 +138,112 @@ fn at_write(write: usize, spoils: &[Spoil]) -> Vec<Spoil> {
     all
 }
 
+/// A release that went back is tried again, and again. Each time another of these writes is refused in another way: all
+/// ways at each of the first so many.
+async fn refuse(name: &str, writes: Writes, count: usize) -> Result<()> {
+    let mut run = Run::new(Course::Retry, &format!("each refusal of {name}")).await?;
+    for number in 1..=count {
+        for spoil in REFUSALS {
+            let round = run.round("1.0.1", writes, number, spoil).await;
+            let what = || format!("{spoil:?} of {name} {number}: {}", run.operator.said());
+            let spoiled = round.with_context(what)?;
+            ensure!(spoiled == 1, "{name} {number} was not written");
+            run.spoiled += spoiled;
+        }
+    }
+    run.finish().await
+}
+
 /// Goes the course again and again. Each time a later write is spoiled, in each way that is asked for, until there is
 /// none so late.
 async fn sweep(name: &str, course: Course, spoils: &[Spoil]) -> Result<()> {
-    let started = Instant::now();
-    let mut figures = Figures::of("api-server", format!("{}, {name}", course.name()));
-    let sandbox = Sandbox::new().await?;
-    let guard = sandbox.guard();
-    let proxy = sandbox.proxy().await?;
-    let operator = sandbox.operator_through(&proxy, "one")?;
-    sandbox.apply(&exchange("1.0.0")).await?;
-    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
-    let mut sweep = Sweep {
-        sandbox: &sandbox,
-        proxy: &proxy,
-        operator,
-        course,
-        before: "1.0.0".to_owned(),
-    };
-    let mut spoiled = 0;
+    let mut run = Run::new(course, name).await?;
     for write in 1.. {
         for (turn, spoil) in (0..).zip(at_write(write, spoils)) {
             let version = format!("2.{write}.{turn}");
-            let round = sweep.round(&version, write, spoil).await;
-            let what = || format!("{spoil:?} of write {write}: {}", sweep.operator.said());
-            spoiled += round.with_context(what)?;
+            let round = run.round(&version, Writes::Any, write, spoil).await;
+            let what = || format!("{spoil:?} of write {write}: {}", run.operator.said());
+            run.spoiled += round.with_context(what)?;
         }
-        if proxy.spoiled() == 0 {
+        if run.proxy.spoiled() == 0 {
             ensure!(write > course.least_writes(), "only {write} writes");
-            figures.put("writes", write - 1);
+            run.figures.put("writes", write - 1);
             break;
         }
     }
-    course.assert_told_once(&sandbox).await?;
-    figures.put("faults run", spoiled);
-    figures.put("invariants checked at states of Services", guard.end()?);
-    figures.put("violations", 0);
-    figures.took(started.elapsed());
-    figures.tell()?;
-    sandbox.finish().await
+    course.assert_told_once(&run.sandbox).await?;
+    run.finish().await
 }
 
-struct Sweep<'a> {
-    sandbox: &'a Sandbox,
-    proxy: &'a Proxy,
+/// One course, gone again and again.
+struct Run {
+    sandbox: Sandbox,
+    proxy: Proxy,
     operator: Operator,
+    guard: Guard,
     course: Course,
     /// What is live.
     before: String,
+    started: Instant,
+    spoiled: usize,
+    figures: Figures,
 }
 
-impl Sweep<'_> {
+impl Run {
+    /// 1.0.0 is live.
+    async fn new(course: Course, name: &str) -> Result<Self> {
+        let started = Instant::now();
+        let sandbox = Sandbox::new().await?;
+        let guard = sandbox.guard();
+        let proxy = sandbox.proxy().await?;
+        let operator = sandbox.operator_through(&proxy, "one")?;
+        sandbox.apply(&exchange("1.0.0")).await?;
+        sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+        Ok(Self {
+            sandbox,
+            proxy,
+            operator,
+            guard,
+            course,
+            before: "1.0.0".to_owned(),
+            started,
+            spoiled: 0,
+            figures: Figures::of("api-server", format!("{}, {name}", course.name())),
+        })
+    }
+
     /// Goes the course once, with one write spoiled; how many were, if it writes so often.
-    async fn round(&mut self, version: &str, write: usize, spoil: Spoil) -> Result<usize> {
-        let (sandbox, proxy, course) = (self.sandbox, self.proxy, self.course);
-        course.prepare(sandbox, version).await?;
-        proxy.spoil_write(write, spoil);
-        course.begin(sandbox, version).await?;
+    async fn round(
+        &mut self,
+        version: &str,
+        writes: Writes,
+        number: usize,
+        spoil: Spoil,
+    ) -> Result<usize> {
+        let course = self.course;
+        course.prepare(&self.sandbox, version).await?;
+        self.proxy.spoil(writes, number, spoil);
+        course.begin(&self.sandbox, version).await?;
         tokio::select! {
-            () = proxy.crashed() => self.succeed()?,
-            done = course.end(sandbox, version, &self.before) => drop(done?),
+            () = self.proxy.crashed() => self.succeed()?,
+            done = course.end(&self.sandbox, version, &self.before) => drop(done?),
         }
-        course.assert_ended(sandbox, version, &self.before).await?;
+        course
+            .assert_ended(&self.sandbox, version, &self.before)
+            .await?;
         if !matches!(spoil, Spoil::CrashBefore | Spoil::CrashAfter) {
-            course.await_told(sandbox, version).await?;
+            course.await_told(&self.sandbox, version).await?;
         }
         // Some write after the end.
-        if proxy.has_crashed() {
+        if self.proxy.has_crashed() {
             self.succeed()?;
-            course.assert_ended(sandbox, version, &self.before).await?;
+            course
+                .assert_ended(&self.sandbox, version, &self.before)
+                .await?;
         }
-        proxy.pass_all();
+        self.proxy.pass_all();
         self.before = course.live(version, &self.before).to_owned();
-        Ok(proxy.spoiled())
+        Ok(self.proxy.spoiled())
     }
 
     /// Kills an operator that has crashed, and starts its successor.
@@ -199,7 +251,25 @@ impl Sweep<'_> {
         self.operator.end()?;
         self.proxy.pass_all();
         // With the same name, it need not wait for the lease to run out.
-        self.operator = self.sandbox.operator_through(self.proxy, "one")?;
+        self.operator = self.sandbox.operator_through(&self.proxy, "one")?;
         Ok(())
+    }
+
+    /// Tells what was done, and what was seen meanwhile.
+    async fn finish(mut self) -> Result<()> {
+        let judged = self.guard.end().await?;
+        self.figures.put("faults run", self.spoiled);
+        for (what, count) in [
+            ("invariants checked at states of Services", judged.states),
+            ("ways to another colour", judged.led),
+            ("comparisons", judged.together),
+            ("violations", judged.violations.len()),
+        ] {
+            self.figures.put(what, count);
+        }
+        self.figures.took(self.started.elapsed());
+        self.figures.tell()?;
+        judged.assert_good()?;
+        self.sandbox.finish().await
     }
 }

@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use changeover_apiserver_tests::{
-    Children, Hold, NAME, Operator, Proxy, SERVICES, Sandbox, exchange, phase_is,
+    Children, Hold, NAME, Operator, Proxy, SERVICES, Sandbox, exchange, phase_is, selected,
 };
 use changeover_crds::{Colour, Phase, names};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::ResourceExt;
+use kube::api::DeleteParams;
 use serde_json::json;
 
-use crate::{assert_second_release, assert_served_by, with_first_release};
+use crate::crashes::foreign_endpoint;
+use crate::{assert_second_release, assert_served_by, status, with_first_release};
 
 /// A lease lasts 15 s after its holder fell silent.
 const TAKEOVER: Duration = Duration::from_secs(30);
@@ -80,6 +84,68 @@ async fn flips_of_a_leader_that_hung_are_refused_after_an_abort() -> Result<()> 
 }
 
 #[tokio::test]
+async fn a_late_flip_in_the_middle_of_the_next_leaders_switch_changes_nothing() -> Result<()> {
+    let sandbox = late_flips_meet(Phase::Switching, Colour::Green).await?;
+    assert_second_release(&sandbox).await?;
+    sandbox.finish().await
+}
+
+#[tokio::test]
+async fn a_late_flip_in_the_middle_of_the_next_leaders_way_back_is_set_right() -> Result<()> {
+    let sandbox = late_flips_meet(Phase::RollingBack, Colour::Blue).await?;
+    let back = sandbox.await_phase(Phase::RolledBack, Some("1.0.0"));
+    back.await?;
+    assert_served_by(&sandbox, Colour::Blue).await?;
+    sandbox.finish().await
+}
+
+/// The first leader goes on, and its flips arrive, while the second one's journal is open: of one Service before the
+/// second's own flip, of the other after it.
+async fn late_flips_meet(phase: Phase, to: Colour) -> Result<Sandbox> {
+    let (sandbox, late, mut first) = with_flips_in_the_air().await?;
+    let guard = sandbox.guard();
+    // No switch is done while it is there.
+    let foreign = foreign_endpoint(&sandbox).await?;
+    if phase == Phase::RollingBack {
+        sandbox.annotate(names::ABORT, "now").await?;
+    }
+    let proxy = sandbox.proxy().await?;
+    proxy.hold(Hold::Flips);
+    let second = sandbox.operator_through(&proxy, "two")?;
+    await_takeover(&second).await?;
+    proxy.holding(SERVICES.len()).await;
+
+    first.resume()?;
+    first.await_end().await?;
+    let [one, other] = SERVICES.map(|service| names::live_service(NAME, service));
+    assert_eq!(late.let_one_go(&one).await, Some(200), "nobody came before");
+    let open = sandbox.release().await?;
+    assert!(phase_is(&open, phase), "{:?}", open.status);
+    proxy.let_go().await;
+    let journal = status(&open)?.switch.as_ref();
+    let wanted = (Some(to), journal.context("no journal")?.epoch);
+    for service in [&one, &other] {
+        let is_led = |live: &Service| selected(live) == wanted;
+        let what = "the second leader's flip";
+        sandbox.await_object(service, what, is_led).await?;
+    }
+    assert_eq!(late.let_one_go(&other).await, Some(409), "it is too late");
+    let open = sandbox.release().await?;
+    assert!(phase_is(&open, phase), "{:?}", open.status);
+
+    let slices = sandbox.api::<EndpointSlice>();
+    slices.delete(&foreign, &DeleteParams::default()).await?;
+    sandbox
+        .await_release("an end", |release| {
+            phase_is(release, Phase::Warm) || phase_is(release, Phase::RolledBack)
+        })
+        .await?;
+    guard.end().await?.assert_good()?;
+    assert!(second.metric("changeover_leader", &[])? > 0.0);
+    Ok(sandbox)
+}
+
+#[tokio::test]
 async fn deletes_of_a_leader_that_hung_are_refused_where_a_retry_needs_what_they_delete()
 -> Result<()> {
     let (sandbox, proxy, mut first) = with_a_proxy().await?;
@@ -142,7 +208,13 @@ async fn await_takeover(second: &Operator) -> Result<()> {
 async fn with_flips_in_the_air() -> Result<(Sandbox, Proxy, Operator)> {
     let (sandbox, proxy, first) = with_a_proxy().await?;
     proxy.hold(Hold::Flips);
-    sandbox.apply(&exchange("2.0.0")).await?;
+    let mut second = exchange("2.0.0");
+    // Another leader comes within it, on a busy machine too.
+    for deadline in ["progressDeadline", "switchDeadline"] {
+        let deadline = second.pointer_mut(&format!("/spec/{deadline}"));
+        *deadline.context("no deadline")? = json!("2m");
+    }
+    sandbox.apply(&second).await?;
     proxy.holding(SERVICES.len()).await;
     first.suspend()?;
     Ok((sandbox, proxy, first))

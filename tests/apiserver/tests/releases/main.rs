@@ -7,6 +7,7 @@ mod crashes;
 mod ends;
 mod faults;
 mod figures;
+mod guard;
 mod leaders;
 mod plugin;
 mod renderer;

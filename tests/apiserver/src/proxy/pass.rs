@@ -1,0 +1,167 @@
+//! What becomes of a request in the proxy.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Result;
+use futures::StreamExt;
+use http_body_util::{BodyExt, BodyStream, StreamBody};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, header};
+use kube::Client;
+use kube::client::Body;
+use tokio::sync::watch;
+
+use super::answers::{call, gone, is_flip, is_one_of, is_watch, refusal};
+use super::plan::{Held, Hold, Plan, Spoil, Watches};
+use super::{Answer, Calls};
+
+/// What all connections share.
+#[derive(Clone)]
+pub struct Shared {
+    pub upstream: Client,
+    pub plan: Arc<Mutex<Plan>>,
+    pub calls: Arc<Mutex<Calls>>,
+    /// Whether a crash has happened: nothing passes any more.
+    pub crashed: watch::Sender<bool>,
+    /// Whether nothing is watched.
+    pub cut: watch::Sender<bool>,
+    pub held: watch::Sender<Held>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.plan.fmt(f)
+    }
+}
+
+impl Shared {
+    pub fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub async fn pass(&self, request: Request<Incoming>) -> Result<Answer> {
+        if *self.crashed.borrow() {
+            return self.crash().await;
+        }
+        let (head, body) = request.into_parts();
+        let request = Request::from_parts(head, body.collect().await?.to_bytes());
+        if self.is_cut_from(&request) {
+            return Ok(if is_watch(&request) {
+                gone()
+            } else {
+                refusal(503)
+            });
+        }
+        self.count(&request);
+        match self.fault_of(&request) {
+            Some(Spoil::CrashBefore) => self.crash().await,
+            Some(Spoil::CrashAfter) => {
+                self.send(request).await?;
+                self.crash().await
+            }
+            Some(Spoil::LoseAnswer) => {
+                self.send(request).await?;
+                anyhow::bail!("the answer is lost")
+            }
+            Some(Spoil::Refuse(code)) => Ok(refusal(code)),
+            None if is_watch(&request) => self.watch(request).await,
+            None if self.holds(&request) => self.hold(request).await,
+            None => {
+                let delay = self.plan().delay;
+                tokio::time::sleep(delay).await;
+                self.send(request).await
+            }
+        }
+    }
+
+    /// A list of releases passes, so that who is missing in it is known by it alone.
+    fn is_cut_from(&self, request: &Request<Bytes>) -> bool {
+        let path = request.uri().path();
+        let is_list_of_children = request.method() == Method::GET
+            && call(request).is_none()
+            && !["/exchangereleases", "/leases"]
+                .iter()
+                .any(|k| path.contains(k));
+        *self.cut.borrow() && (is_watch(request) || is_list_of_children)
+    }
+
+    fn count(&self, request: &Request<Bytes>) {
+        if let Some(call) = call(request) {
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            *calls.entry(call).or_default() += 1;
+        }
+    }
+
+    fn holds(&self, request: &Request<Bytes>) -> bool {
+        match self.plan().holds {
+            Some(Hold::Flips) => is_flip(request),
+            Some(Hold::Deletes) => request.method() == Method::DELETE,
+            None => false,
+        }
+    }
+
+    /// Whether this is the write to be spoiled.
+    fn fault_of(&self, request: &Request<Bytes>) -> Option<Spoil> {
+        let mut plan = self.plan();
+        let (writes, number, how) = plan.fault?;
+        if !is_one_of(writes, request) {
+            return None;
+        }
+        plan.writes += 1;
+        let spoil = (plan.writes == number).then_some(how);
+        plan.spoiled += usize::from(spoil.is_some());
+        spoil
+    }
+
+    async fn crash(&self) -> Result<Answer> {
+        self.crashed.send_replace(true);
+        std::future::pending().await
+    }
+
+    /// In a task of its own: it arrives even if who sent it has gone meanwhile.
+    async fn hold(&self, request: Request<Bytes>) -> Result<Answer> {
+        let shared = self.clone();
+        let late = tokio::spawn(async move {
+            shared.held.send_modify(|held| held.waiting += 1);
+            let mut held = shared.held.subscribe();
+            let path = request.uri().path().to_owned();
+            held.wait_for(|held| held.let_go.lets(&path)).await.ok();
+            let answer = shared.send(request).await?;
+            let code = answer.status().as_u16();
+            shared.held.send_modify(|held| held.answers.push(code));
+            anyhow::Ok(answer)
+        });
+        late.await?
+    }
+
+    async fn send(&self, mut request: Request<Bytes>) -> Result<Answer> {
+        request.headers_mut().remove(header::HOST);
+        let answer = self.upstream.send(request.map(Body::from)).await?;
+        Ok(answer.map(BodyExt::boxed_unsync))
+    }
+
+    async fn watch(&self, request: Request<Bytes>) -> Result<Answer> {
+        let how = {
+            let mut plan = self.plan();
+            plan.started += 1;
+            let how = plan.watches.filter(|_| plan.started % 2 == 1);
+            plan.spoiled += usize::from(how.is_some());
+            how
+        };
+        let news = |news: Answer| news.map(BodyStream::new);
+        match how {
+            None => {
+                let mut cut = self.cut.subscribe();
+                let end = async move { drop(cut.wait_for(|cut| *cut).await) };
+                let news = news(self.send(request).await?);
+                Ok(news.map(|news| StreamBody::new(news.take_until(end)).boxed_unsync()))
+            }
+            Some(Watches::Gone) => Ok(refusal(410)),
+            Some(Watches::GoneEvent) => Ok(gone()),
+            Some(Watches::End) => {
+                let news = news(self.send(request).await?);
+                Ok(news.map(|news| StreamBody::new(news.take(1)).boxed_unsync()))
+            }
+        }
+    }
+}
