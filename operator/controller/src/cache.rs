@@ -14,13 +14,14 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::NamespaceResourceScope;
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::watcher::Config;
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 
-use crate::client::{watch_backoff, within};
+use crate::client::within;
 use crate::shelf::{Release, Shelf};
 use crate::slim;
+use crate::watching::watched;
 
 /// The children of all releases in one watched namespace, or in all.
 pub struct Cache {
@@ -124,9 +125,8 @@ fn watch_kind<K: Kept>(
     namespace: Option<&str>,
     cache: Arc<Cache>,
 ) -> BoxStream<'static, Release> {
-    let labelled = watcher::Config::default().labels(names::RELEASE);
-    let events = watcher(within::<K>(client, namespace), labelled).backoff(watch_backoff());
-    let news = events.map(move |event| match event {
+    let labelled = Config::default().labels(names::RELEASE);
+    let news = watched(within::<K>(client, namespace), labelled).map(move |event| match event {
         Ok(event) => K::shelf(&cache).hear(event),
         Err(error) => {
             tracing::warn!(kind = %K::kind(&()), %error, "watch");

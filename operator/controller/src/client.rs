@@ -3,10 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use backon::ExponentialBuilder;
 use kube::core::NamespaceResourceScope;
-use kube::runtime::utils::{Backoff, ResetTimerBackoff};
-use kube::runtime::watcher::ExponentialBackoff;
 use kube::{Api, Client, Config, Resource};
 use thiserror::Error;
 
@@ -88,18 +85,6 @@ pub async fn connect() -> Result<Client, kube::Error> {
     // The client's own policy would repeat a refused call for minutes: a decision on stale knowledge.
     config.default_retry = false;
     changeover_client::connect(config)
-}
-
-/// How long a watch that broke off waits before it opens again. The usual half minute, doubled by chance,
-/// would leave a release where it is for a minute after the API server has come back; one operator does
-/// not wear it out.
-pub fn watch_backoff() -> impl Backoff + 'static {
-    let delays = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(800))
-        .with_max_delay(Duration::from_secs(5))
-        .with_jitter()
-        .without_max_times();
-    ResetTimerBackoff::new(ExponentialBackoff::from(delays), Duration::from_secs(120))
 }
 
 /// Bounds a call.

@@ -18,6 +18,7 @@ mod shown;
 mod slim;
 mod tell;
 mod wake;
+mod watching;
 mod web;
 
 use std::process::ExitCode;

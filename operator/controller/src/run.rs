@@ -8,14 +8,15 @@ use futures::stream::{BoxStream, select_all};
 use futures::{Stream, StreamExt, TryStreamExt};
 use kube::Api;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::{WatchStreamExt, reflector, watcher};
+use kube::runtime::watcher::Config;
+use kube::runtime::{WatchStreamExt, reflector};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::ask::Http;
 use crate::cache::Caches;
-use crate::client::{connect, watch_backoff, within};
+use crate::client::{connect, within};
 use crate::context::Context;
 use crate::leader::{Election, Lost};
 use crate::memory::Memory;
@@ -26,6 +27,7 @@ use crate::settings::Settings;
 use crate::shelf::{Release, Watched};
 use crate::shown::{Present, Shown};
 use crate::wake::Waker;
+use crate::watching::watched;
 use crate::web;
 
 /// Releases that are worked on at the same time.
@@ -170,8 +172,7 @@ fn watch_releases(
 ) -> impl Stream<Item = Release> + Send {
     let remembering = ctx.clone();
     let mut present = Present::default();
-    watcher(releases, watcher::Config::default())
-        .backoff(watch_backoff())
+    watched(releases, Config::default())
         .map_ok(move |event| present.remember(event, &remembering.memory))
         .reflect(writer)
         .applied_objects()

@@ -1,7 +1,7 @@
 //! What is written for each request in each state, and what is said where nothing is.
 
 use changeover_cli::ask::{Change, Plan, Verb, plan};
-use changeover_crds::{ExchangeRelease, ResourceExt, names};
+use changeover_crds::{ExchangeRelease, names};
 use serde_json::json;
 
 use crate::states::{annotated, changed, now, release};

@@ -64,6 +64,11 @@ impl Fault {
         matches!(self, Self::Stale(_) | Self::Swapped(_))
     }
 
+    /// Whether a replaced leader's requests come late.
+    pub const fn is_late(self) -> bool {
+        matches!(self, Self::Suspended(_))
+    }
+
     /// Whether the request of this index reaches the API server, and the answer where it is not its own.
     pub fn on(self, index: usize) -> (bool, Option<(u16, String)>) {
         match self {

@@ -27,7 +27,7 @@ pub use decisions::Decisions;
 pub use digest::State;
 pub use faults::Fault;
 pub use fixture::{SERVICES, exchange, live, spec, warm};
-pub use outcome::{difference, outcome};
+pub use outcome::{MADE, difference, outcome};
 pub use shell::Pass;
 pub use story::{Point, Story};
 pub use trail::{Known, Trail};

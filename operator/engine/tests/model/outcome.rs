@@ -35,7 +35,10 @@ const PASSING: [&str; 23] = [
     "pods",
 ];
 
-/// Everything that people could see at the end.
+/// What the operator made and deleted on the way.
+pub const MADE: &str = "made and deleted";
+
+/// Everything that people could see at the end, and what was made and deleted on the way.
 pub fn outcome(world: &World) -> BTreeMap<String, Value> {
     let mut seen = BTreeMap::new();
     let mut pods: BTreeMap<String, i64> = BTreeMap::new();
@@ -68,7 +71,7 @@ pub fn outcome(world: &World) -> BTreeMap<String, Value> {
     }
     seen.insert("pods".to_owned(), json!(pods));
     // I7 asks for the same creates and deletes, not for the same end alone.
-    seen.insert("made and deleted".to_owned(), json!(world.api.counts));
+    seen.insert(MADE.to_owned(), json!(world.api.counts));
     seen
 }
 

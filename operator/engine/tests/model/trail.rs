@@ -41,14 +41,14 @@ fn is_part(part: &[u64], whole: &[u64]) -> bool {
 /// The states of a run, until it comes to a known one.
 #[derive(Clone, Default)]
 pub struct Trail {
-    known: Arc<Known>,
+    known: Vec<Arc<Known>>,
     pub states: Vec<State>,
     /// Whether it came to a known one.
     pub is_over: bool,
 }
 
 impl Trail {
-    pub fn new(known: Arc<Known>) -> Self {
+    pub fn new(known: Vec<Arc<Known>>) -> Self {
         Self {
             known,
             ..Self::default()
@@ -69,7 +69,7 @@ impl World {
         };
         if !trail.is_over {
             let state = self.state();
-            trail.is_over = trail.known.has(&state);
+            trail.is_over = trail.known.iter().any(|known| known.has(&state));
             trail.states.push(state);
         }
         let is_over = trail.is_over;

@@ -67,6 +67,8 @@ impl Shared {
             None if is_watch(&request) => self.watch(request).await,
             None if self.holds(&request) => self.hold(request).await,
             None => {
+                // A list of all is a new beginning.
+                self.plan().gone.remove(request.uri().path());
                 let delay = self.plan().delay;
                 tokio::time::sleep(delay).await;
                 self.send(request).await
@@ -141,8 +143,12 @@ impl Shared {
     }
 
     async fn watch(&self, request: Request<Bytes>) -> Result<Answer> {
+        let path = request.uri().path().to_owned();
         let how = {
             let mut plan = self.plan();
+            if plan.gone.contains(&path) {
+                return Ok(refusal(410));
+            }
             plan.started += 1;
             let how = plan.watches.filter(|_| plan.started % 2 == 1);
             plan.spoiled += usize::from(how.is_some());
@@ -156,7 +162,10 @@ impl Shared {
                 let news = news(self.send(request).await?);
                 Ok(news.map(|news| StreamBody::new(news.take_until(end)).boxed_unsync()))
             }
-            Some(Watches::Gone) => Ok(refusal(410)),
+            Some(Watches::Gone) => {
+                self.plan().gone.insert(path);
+                Ok(refusal(410))
+            }
             Some(Watches::GoneEvent) => Ok(gone()),
             Some(Watches::End) => {
                 let news = news(self.send(request).await?);

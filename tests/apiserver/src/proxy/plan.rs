@@ -1,5 +1,6 @@
 //! What a test wants spoiled, and what became of it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// What becomes of one write.
@@ -33,7 +34,7 @@ pub enum Writes {
 pub enum Watches {
     /// It ends after its first piece of news.
     End,
-    /// 410 Gone instead of a stream.
+    /// 410 Gone instead of a stream, until all is listed anew.
     Gone,
     /// A stream whose only event is an error with code 410.
     GoneEvent,
@@ -56,6 +57,8 @@ pub struct Plan {
     pub fault: Option<(Writes, usize, Spoil)>,
     pub watches: Option<Watches>,
     pub started: usize,
+    /// Paths of which nobody knows the version that was seen last.
+    pub gone: HashSet<String>,
     pub spoiled: usize,
     /// How late everything but watches arrives.
     pub delay: Duration,
