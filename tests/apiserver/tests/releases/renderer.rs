@@ -2,8 +2,8 @@
 //! made again is made as it was stored.
 
 use anyhow::{Context, Result};
-use changeover_apiserver_tests::{Children, NAME, Sandbox};
-use changeover_crds::{Colour, names};
+use changeover_apiserver_tests::{Children, NAME, Sandbox, with_tag};
+use changeover_crds::{Colour, Phase, names};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -31,6 +31,9 @@ async fn a_changed_renderer_restarts_no_pod_and_starts_no_release() -> Result<()
     assert_eq!(self::pods(&sandbox).await?, pods);
     assert_eq!(sandbox.release().await?.status, release.status);
 
+    // The spec is no help: it names what was rejected.
+    sandbox.apply(&with_tag("2.0.0", "2.0.0-broken")).await?;
+    sandbox.await_phase(Phase::Rejected, Some("1.0.0")).await?;
     let name = names::coloured(NAME, "trade", Colour::Blue);
     let deployments = sandbox.api::<Deployment>();
     let old = deployments.get(&name).await?;
@@ -41,6 +44,7 @@ async fn a_changed_renderer_restarts_no_pod_and_starts_no_release() -> Result<()
         .await_object::<Deployment>(&name, "a new one", |d| d.uid() != old.uid())
         .await?;
     assert!(serde_json::to_string(&new.spec)?.contains(MARK));
+    assert_eq!(new.spec, old.spec);
     sandbox.finish().await
 }
 
