@@ -51,21 +51,19 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
 
 /// A service that one revision alone has says nothing of where clients are: it waits for its colour to be collected.
 fn only_where_shared(turn: &Turn<'_>, colours: Vec<ColourStatus>) -> Vec<ColourStatus> {
-    let [one, other] = colours.as_slice() else {
+    let [one, other] = &colours[..] else {
         return colours;
     };
     let [one, other] = [one, other].map(|role| turn.world.names_of(role));
-    let mut shared = turn.world.live_services().filter(|s| {
+    let shared = turn.world.live_services().filter(|s| {
         let name = label(*s, names::SERVICE).map(str::to_owned);
         name.is_some_and(|name| one.contains(&name) && other.contains(&name))
     });
     let pointed: Vec<Colour> = shared
-        .by_ref()
         .filter_map(|s| turn.world.pointing(s).colour)
         .collect();
-    let mut kept = colours.clone();
-    kept.retain(|role| pointed.is_empty() || pointed.contains(&role.colour));
-    kept
+    let is_kept = |role: &ColourStatus| pointed.is_empty() || pointed.contains(&role.colour);
+    colours.into_iter().filter(is_kept).collect()
 }
 
 /// The colour as a role, if a live Service points to it and its revision is still stored.

@@ -47,6 +47,8 @@ pub enum Bug {
     EpochKept,
     /// Nothing is probed.
     NoProbes,
+    /// Clients are sent back to pods that were not told to stay.
+    DrainForgotten,
 }
 
 impl Bug {
@@ -63,6 +65,11 @@ impl Bug {
                 pod.status.get_or_insert_default().conditions = Some(vec![ready]);
             }),
             Self::OneReadyIsEnough => one_ready_is_enough(obs),
+            Self::DrainForgotten => {
+                if let Some(status) = &mut obs.release.status {
+                    status.drain = status.drain.take().filter(|d| d.ended_at.is_none());
+                }
+            }
             Self::NoProbes => obs
                 .release
                 .spec

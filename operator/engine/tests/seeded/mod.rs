@@ -51,6 +51,21 @@ fn switch_with_one_of_two_pods_ready() {
 }
 
 #[test]
+fn way_back_to_pods_that_drain() {
+    let mut world = live();
+    world.apply(exchange("2"));
+    world.until("Baking");
+    for _ in 0..4 {
+        world.step();
+        world.tick();
+    }
+    world.bug = Bug::DrainForgotten;
+    world.annotate("rollback", "1");
+    world.settle();
+    caught(&world.api.checker.violations, "I6 nothing lost");
+}
+
+#[test]
 fn switch_without_probes() {
     caught(&release_with(Bug::NoProbes), "I4 gate");
 }
