@@ -1,6 +1,6 @@
 //! The way back, whatever state the new colour is in, while clients trade.
 
-use changeover_crds::{Colour, ExchangeRelease, Phase, names};
+use changeover_crds::{Colour, DrainEnd, ExchangeRelease, Phase, names};
 use changeover_e2e::Load;
 use serde_json::json;
 
@@ -52,6 +52,22 @@ async fn an_abort_while_every_new_pod_ends_loses_nothing() {
 
     assert_back(&stage, &back, "Aborted", &before).await;
     assert!(report.answered_by["2.0.0"] > 0, "{:?}", report.answered_by);
+}
+
+/// There is no hurry to end a drain; but where nobody is left, nobody is waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_without_clients_are_measured_quiet() {
+    let (lab, _turn) = lab().await;
+    let stage = with_first_release(lab, "quiet").await;
+    let spec = version("2.0.0").with("/spec/drain", json!({"quiet": "2s", "deadline": "10m"}));
+    stage.release(&spec.unwrap()).await.unwrap();
+    let settled = stage.settled("2.0.0").await.unwrap();
+
+    let drain = settled.status.unwrap().drain.unwrap();
+    assert_eq!(
+        (drain.colour, drain.ended_by),
+        (Colour::Blue, Some(DrainEnd::Quiet))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
