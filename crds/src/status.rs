@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime};
 use kube_derive::KubeSchema;
 use schemars::JsonSchema;
@@ -70,6 +71,21 @@ pub struct ExchangeReleaseStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+impl ExchangeReleaseStatus {
+    /// For how long a pause that goes on has held up the clock of this phase. What moves goes on: a switch is never
+    /// left half done.
+    #[must_use]
+    pub fn stood_still(&self, now: Timestamp) -> Option<SignedDuration> {
+        if matches!(self.phase, Some(Phase::Switching | Phase::RollingBack)) {
+            return None;
+        }
+        let paused = self.paused_since.as_ref()?.0;
+        let since = self.phase_since.as_ref().map_or(paused, |t| t.0);
+        let still = now.duration_since(paused.max(since));
+        Some(still.max(SignedDuration::ZERO))
+    }
 }
 
 /// The states of a release.

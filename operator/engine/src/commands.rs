@@ -2,7 +2,7 @@
 //! and recorded even when there was nothing to do. Precedence: abort, rollback, pause, promote.
 
 use changeover_crds::{Approval, Handled, Phase, ResourceExt, names};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::machine::{Move, Turn};
@@ -62,20 +62,6 @@ impl Turn<'_> {
             pause,
         };
         self.next.handled = now;
-    }
-
-    /// How long the clock of this phase has stood still since its start, because of a pause.
-    pub(crate) fn stood_still(&self) -> SignedDuration {
-        let since = self.next.phase_since.as_ref().map(|t| t.0);
-        let paused = self.next.paused_since.as_ref().map(|t| t.0);
-        // What moves goes on: a switch is never left half done.
-        if matches!(self.next.phase, Some(Phase::Switching | Phase::RollingBack)) {
-            return SignedDuration::ZERO;
-        }
-        paused.map_or(SignedDuration::ZERO, |paused| {
-            let from = since.map_or(paused, |since| since.max(paused));
-            self.now.duration_since(from).max(SignedDuration::ZERO)
-        })
     }
 }
 
@@ -144,7 +130,7 @@ fn pause(turn: &mut Turn<'_>) {
             turn.tell(News::Paused, "no forward step is taken".to_owned());
         }
         (false, Some(_)) => {
-            let still = turn.stood_still();
+            let still = turn.next.stood_still(turn.now).unwrap_or_default();
             turn.next.paused_since = None;
             // The phase began when it did: what passed in it since counts, before the pause and during it.
             let before = turn.next.paused_for.map(std::time::Duration::from);

@@ -118,7 +118,8 @@ impl<'a> Turn<'a> {
 
     /// When this phase ends by itself, or what is kept for its logs goes, if it does. A pause makes it later.
     pub(crate) fn ends_at(&self) -> Option<Timestamp> {
-        let end = phase::ends_at(self)?.checked_add(self.stood_still());
+        let still = self.next.stood_still(self.now).unwrap_or_default();
+        let end = phase::ends_at(self)?.checked_add(still);
         Some(end.unwrap_or(Timestamp::MAX))
     }
 

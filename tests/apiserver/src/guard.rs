@@ -16,6 +16,7 @@ use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio::task::AbortHandle;
 
+use crate::kubelet::is_ready;
 use crate::release::NAME;
 use crate::sandbox::{LIMIT, Sandbox};
 use crate::state::selected;
@@ -206,7 +207,7 @@ impl Watcher {
             return Ok(());
         }
         let ready = |holds: &dyn Fn(&Pod) -> bool| {
-            let ready = pods.iter().filter(|pod| is_ready(pod));
+            let ready = pods.iter().filter(|pod| counts(pod));
             ready.filter(|pod| holds(pod)).count()
         };
         let there = ready(&|pod| selector.iter().all(|(k, v)| pod.labels().get(k) == Some(v)));
@@ -282,13 +283,9 @@ fn selector_of(service: &Service) -> BTreeMap<String, String> {
     selector.unwrap_or_default()
 }
 
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod
-        .status
-        .iter()
-        .flat_map(|s| s.conditions.iter().flatten());
-    let mut ready = conditions.filter(|c| c.type_ == "Ready");
-    pod.metadata.deletion_timestamp.is_none() && ready.any(|c| c.status == "True")
+/// Of those that stay.
+fn counts(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_none() && is_ready(pod)
 }
 
 fn lock(seen: &Mutex<Judged>) -> MutexGuard<'_, Judged> {

@@ -254,7 +254,7 @@ fn tag(pod: &Pod) -> &str {
     image.rsplit_once(':').map_or("", |(_, tag)| tag)
 }
 
-fn is_ready(pod: &Pod) -> bool {
+pub fn is_ready(pod: &Pod) -> bool {
     let conditions = pod
         .status
         .as_ref()

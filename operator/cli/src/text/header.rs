@@ -4,7 +4,7 @@ use changeover_crds::{ColourStatus, DrainStatus, Phase, SwitchStatus, names};
 use jiff::Timestamp;
 
 use super::{ago, left, millis, padded, phase};
-use crate::view::{self, Approval, Pause, View};
+use crate::view::{self, Approval, Pause, Role, View, candidate_role};
 
 /// One fact to a line.
 pub(super) fn lines(view: &View, now: Timestamp) -> String {
@@ -62,9 +62,8 @@ fn phase_line(view: &View, now: Timestamp) -> String {
 }
 
 fn candidate_word(view: &View) -> &'static str {
-    match view.status.phase {
-        // Beside a live version that was named again, it is what was left.
-        Some(Phase::Rejected | Phase::RolledBack | Phase::RollingBack | Phase::Live) => "Rejected",
+    match candidate_role(&view.status) {
+        Role::Rejected => "Rejected",
         _ => "Candidate",
     }
 }

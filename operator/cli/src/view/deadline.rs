@@ -1,7 +1,7 @@
 //! Which deadline runs, and what it brings. The operator keeps the clock.
 
 use changeover_crds::{ColourStatus, ExchangeReleaseStatus, Phase};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 /// What happens by itself, and when.
@@ -21,7 +21,7 @@ pub struct Deadline {
 /// The deadline of the phase, if it has one.
 pub(super) fn of(status: &ExchangeReleaseStatus, now: Timestamp) -> Option<Deadline> {
     let end = status.deadline.as_ref()?.0;
-    let still = stood_still(status, now);
+    let still = status.stood_still(now);
     let at = end.checked_add(still.unwrap_or_default()).ok()?;
     Some(Deadline {
         at,
@@ -51,17 +51,4 @@ fn then(status: &ExchangeReleaseStatus) -> Option<String> {
         }
         Phase::Pending => return None,
     })
-}
-
-/// For how long a pause has held up the clock of this phase; what moves goes on.
-fn stood_still(status: &ExchangeReleaseStatus, now: Timestamp) -> Option<SignedDuration> {
-    if matches!(status.phase, Some(Phase::Switching | Phase::RollingBack)) {
-        return None;
-    }
-    let paused = status.paused_since.as_ref()?.0;
-    let since = status.phase_since.as_ref().map_or(paused, |t| t.0);
-    Some(
-        now.duration_since(paused.max(since))
-            .max(SignedDuration::ZERO),
-    )
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use deadline::Deadline;
 pub use gate::{Approval, Gate, Pause};
-pub use tree::{PodView, Probed, Role, ServiceColour, ServiceView};
+pub use tree::{PodView, Probed, Role, ServiceColour, ServiceView, candidate_role};
 
 /// A release on one screen.
 #[derive(Clone, Debug, PartialEq, Serialize)]

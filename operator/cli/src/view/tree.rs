@@ -107,20 +107,22 @@ pub(super) fn services(
         .collect()
 }
 
+/// What the colour is for that status names as the candidate. Beside a live version that was named again, it is what
+/// was left.
+pub const fn candidate_role(status: &ExchangeReleaseStatus) -> Role {
+    match status.phase {
+        Some(Phase::Rejected | Phase::RolledBack | Phase::RollingBack | Phase::Live) => {
+            Role::Rejected
+        }
+        _ => Role::Candidate,
+    }
+}
+
 fn roles(status: &ExchangeReleaseStatus) -> impl Iterator<Item = (Role, &ColourStatus)> {
-    let ended = matches!(
-        status.phase,
-        Some(Phase::Rejected | Phase::RolledBack | Phase::RollingBack | Phase::Live)
-    );
-    let candidate = if ended {
-        Role::Rejected
-    } else {
-        Role::Candidate
-    };
     let all = [
         (Role::Live, &status.live),
         (Role::Warm, &status.warm),
-        (candidate, &status.candidate),
+        (candidate_role(status), &status.candidate),
     ];
     all.into_iter()
         .filter_map(|(role, colour)| Some((role, colour.as_ref()?)))

@@ -75,6 +75,12 @@ pub fn call<B>(request: &Request<B>) -> Option<(&'static str, &'static str)> {
     Some((verb, kind))
 }
 
+/// Whether it is the list that a watch begins with.
+pub fn is_list_of_all<B>(request: &Request<B>) -> bool {
+    let is_lease = request.uri().path().contains("/leases");
+    request.method() == Method::GET && !is_watch(request) && !is_lease && call(request).is_none()
+}
+
 fn is_merge<B>(request: &Request<B>) -> bool {
     let kind = request.headers().get(header::CONTENT_TYPE);
     kind.is_some_and(|kind| kind == "application/merge-patch+json")

@@ -1,6 +1,7 @@
 //! What becomes of a request in the proxy.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
 use futures::StreamExt;
@@ -11,7 +12,7 @@ use kube::Client;
 use kube::client::Body;
 use tokio::sync::watch;
 
-use super::answers::{call, gone, is_flip, is_one_of, is_watch, refusal};
+use super::answers::{call, gone, is_flip, is_list_of_all, is_one_of, is_watch, refusal};
 use super::plan::{Held, Hold, Plan, Spoil, Watches};
 use super::{Answer, Calls};
 
@@ -67,9 +68,7 @@ impl Shared {
             None if is_watch(&request) => self.watch(request).await,
             None if self.holds(&request) => self.hold(request).await,
             None => {
-                // A list of all is a new beginning.
-                self.plan().gone.remove(request.uri().path());
-                let delay = self.plan().delay;
+                let delay = self.delay_of(&request);
                 tokio::time::sleep(delay).await;
                 self.send(request).await
             }
@@ -78,13 +77,18 @@ impl Shared {
 
     /// A list of releases passes, so that who is missing in it is known by it alone.
     fn is_cut_from(&self, request: &Request<Bytes>) -> bool {
-        let path = request.uri().path();
-        let is_list_of_children = request.method() == Method::GET
-            && call(request).is_none()
-            && !["/exchangereleases", "/leases"]
-                .iter()
-                .any(|k| path.contains(k));
+        let is_of_releases = request.uri().path().contains("/exchangereleases");
+        let is_list_of_children = is_list_of_all(request) && !is_of_releases;
         *self.cut.borrow() && (is_watch(request) || is_list_of_children)
+    }
+
+    /// How late it arrives. After a list of all, a watch begins from what that showed.
+    fn delay_of(&self, request: &Request<Bytes>) -> Duration {
+        let mut plan = self.plan();
+        if is_list_of_all(request) {
+            plan.gone.remove(request.uri().path());
+        }
+        plan.delay
     }
 
     fn count(&self, request: &Request<Bytes>) {

@@ -53,6 +53,29 @@ pub fn watched(name: &str) -> Spec {
     spec.unwrap()
 }
 
+/// A stage on which 2.0.0 bakes while clients trade, and the uids of the pods that served before.
+pub async fn baking<'a>(lab: &'a Lab, purpose: &str) -> (Stage<'a>, Vec<String>, Load) {
+    let stage = with_first_release(lab, purpose).await;
+    let before = stage.pod_uids("blue").await.unwrap();
+    let load = Load::start(&stage).await.unwrap();
+    stage.apply(&watched("2.0.0")).unwrap();
+    until(&stage, Phase::Baking, "2.0.0").await;
+    (stage, before, load)
+}
+
+/// Waits until clients are back, as [`assert_back`] says, and have lost nothing on the way there and back; the message.
+pub async fn back_without_loss(
+    stage: &Stage<'_>,
+    load: Load,
+    why: &str,
+    pods: &[String],
+) -> String {
+    let back = until(stage, Phase::RolledBack, "1.0.0").await;
+    let report = finish_without_loss(stage, load).await;
+    assert!(report.answered_by["2.0.0"] > 0, "{:?}", report.answered_by);
+    assert_back(stage, &back, why, pods).await
+}
+
 /// So many pods of a service on green become unready, and serve clients as before: nobody reaches their admin port.
 /// Their names.
 pub async fn make_unready(stage: &Stage<'_>, service: &str, count: usize) -> Vec<String> {

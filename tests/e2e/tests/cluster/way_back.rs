@@ -5,19 +5,15 @@ use changeover_e2e::Load;
 use serde_json::json;
 
 use crate::common::{
-    RELEASE, annotate, assert_back, finish_without_loss, lab, make_unready, ready_of, until,
-    version, watched, with_first_release,
+    RELEASE, annotate, back_without_loss, baking, lab, make_unready, ready_of, until, version,
+    with_first_release,
 };
 
 /// Argo Rollouts 1.9.2 stays on the new colour here, and then scales it to zero.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_abort_while_a_new_pod_is_unready_loses_nothing() {
     let (lab, _turn) = lab().await;
-    let stage = with_first_release(lab, "abort").await;
-    let before = stage.pod_uids("blue").await.unwrap();
-    let load = Load::start(&stage).await.unwrap();
-    stage.apply(&watched("2.0.0")).unwrap();
-    until(&stage, Phase::Baking, "2.0.0").await;
+    let (stage, before, load) = baking(lab, "abort").await;
 
     make_unready(&stage, "trade", 1).await;
     let short = |r: &ExchangeRelease| ready_of(r, "trade") == Some(1);
@@ -27,31 +23,19 @@ async fn an_abort_while_a_new_pod_is_unready_loses_nothing() {
     // A pause stops forward steps only.
     annotate(&stage, "pause=true");
     annotate(&stage, "abort=one");
-    let back = until(&stage, Phase::RolledBack, "1.0.0").await;
-    let report = finish_without_loss(&stage, load).await;
-
-    assert_back(&stage, &back, "Aborted", &before).await;
-    assert!(report.answered_by["2.0.0"] > 0, "{:?}", report.answered_by);
+    back_without_loss(&stage, load, "Aborted", &before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_abort_while_every_new_pod_ends_loses_nothing() {
     let (lab, _turn) = lab().await;
-    let stage = with_first_release(lab, "gone").await;
-    let before = stage.pod_uids("blue").await.unwrap();
-    let load = Load::start(&stage).await.unwrap();
-    stage.apply(&watched("2.0.0")).unwrap();
-    until(&stage, Phase::Baking, "2.0.0").await;
+    let (stage, before, load) = baking(lab, "gone").await;
 
     let green = format!("{}=green", names::COLOUR);
     let delete = ["delete", "pods", "--wait=false", "--selector", &green];
     stage.kubectl(&delete).unwrap();
     annotate(&stage, "abort=one");
-    let back = until(&stage, Phase::RolledBack, "1.0.0").await;
-    let report = finish_without_loss(&stage, load).await;
-
-    assert_back(&stage, &back, "Aborted", &before).await;
-    assert!(report.answered_by["2.0.0"] > 0, "{:?}", report.answered_by);
+    back_without_loss(&stage, load, "Aborted", &before).await;
 }
 
 /// There is no hurry to end a drain; but where nobody is left, nobody is waited for.
@@ -85,9 +69,5 @@ async fn a_rollback_in_the_middle_of_a_drain_loses_nothing() {
     assert_eq!((drain.colour, drain.ended_at), (Colour::Blue, None));
 
     annotate(&stage, "rollback=one");
-    let back = until(&stage, Phase::RolledBack, "1.0.0").await;
-    let report = finish_without_loss(&stage, load).await;
-
-    assert_back(&stage, &back, "RollbackRequested", &before).await;
-    assert!(report.answered_by["2.0.0"] > 0, "{:?}", report.answered_by);
+    back_without_loss(&stage, load, "RollbackRequested", &before).await;
 }
