@@ -34,6 +34,7 @@ pub struct Look<'a> {
 impl<'a> Look<'a> {
     pub fn new(scope: Scope<'a>, shown: &'a Watched) -> Self {
         let uid = shown.uid().unwrap_or_default();
+        scope.ctx.memory.begin(&uid);
         let is_due = scope.ctx.memory.must_look(&uid, Instant::now());
         Self {
             scope,
@@ -67,6 +68,9 @@ impl<'a> Look<'a> {
     /// One observation; `None` when the release is gone.
     pub async fn see(&mut self) -> Result<Option<Observation>, CallError> {
         let memory = &self.scope.ctx.memory;
+        if !memory.has_notes(&self.uid) {
+            return Ok(None); // the watch saw it go
+        }
         let reads = std::mem::replace(&mut self.wanted, Reads::NOTHING);
         self.read_children(reads.children).await?;
         // The release comes last. Read earlier, it might not know yet that it is being deleted, while its
@@ -93,12 +97,14 @@ impl<'a> Look<'a> {
         Ok(Some(seen))
     }
 
+    /// The release, if it still is there. Another one of its name has passes of its own.
     async fn read_release(&self) -> Result<Option<ExchangeRelease>, CallError> {
         let metrics = &self.scope.ctx.metrics;
         let api = self.scope.api::<ExchangeRelease>();
         metrics.request("get", "ExchangeRelease");
         let release = bounded(api.get_opt(&self.scope.of.name)).await;
-        release.inspect_err(|error| metrics.refused("get", error.reason()))
+        let release = release.inspect_err(|error| metrics.refused("get", error.reason()))?;
+        Ok(release.filter(|release| release.uid().as_ref() == Some(&self.uid)))
     }
 
     async fn read_children(&self, children: Children) -> Result<(), CallError> {

@@ -217,6 +217,7 @@ mod tests {
         metrics.refused("create", "conflict");
         metrics.asked("smoke", &Ok(Finding::Fine));
         metrics.ended("Live");
+        memory.begin("uid");
         memory.note("uid", |notes| notes.phase = Some(Phase::Live));
         let text = metrics.text(&memory);
         let help = text.lines().filter_map(|l| l.strip_prefix("# HELP "));

@@ -162,6 +162,7 @@ mod tests {
         hear(&mut two, &memory, list(&["b"]));
         hear(&mut two, &memory, vec![Event::Apply(shown("c"))]);
         for uid in ["a", "b", "c"] {
+            memory.begin(uid);
             memory.note(uid, |notes| notes.phase = Some(Phase::Live));
         }
         (one, two, memory)

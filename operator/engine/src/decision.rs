@@ -175,6 +175,10 @@ impl Request {
             Self::Delete(_) => Reads::EVERYTHING,
             Self::Flip { .. } => readiness,
             Self::Create(_) if self.flips().is_some() => Reads::RELEASE.and(readiness),
+            // Pods that a pinned Service leads to may still call each other through it.
+            Self::Apply { target, .. } if target.kind == Kind::Service => {
+                Reads::RELEASE.and(readiness)
+            }
             Self::Create(_) | Self::Apply { .. } | Self::Stamp { .. } => Reads::RELEASE,
         }
     }

@@ -14,6 +14,17 @@ pub fn exchange(version: &str) -> Value {
     with_tag(version, version)
 }
 
+/// The same; another leader, or an API server that starts again, comes within its deadlines, on a busy machine too.
+#[must_use]
+pub fn patient(version: &str) -> Value {
+    let mut release = exchange(version);
+    if let Some(Value::Object(spec)) = release.get_mut("spec") {
+        spec.insert("progressDeadline".to_owned(), json!("2m"));
+        spec.insert("switchDeadline".to_owned(), json!("2m"));
+    }
+    release
+}
+
 /// One version of the exchange, of images with this tag. What the tag ends in decides about its pods: `-broken` are ready
 /// and answer as another version, `-unready` never become ready.
 #[must_use]

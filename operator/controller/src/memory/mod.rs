@@ -69,15 +69,29 @@ impl Memory {
         seen.memo.clone_from(&notes.memo);
     }
 
-    /// Changes the notes on a release.
-    pub fn note(&self, uid: &str, change: impl FnOnce(&mut Notes)) {
-        change(self.lock().entry(uid.to_owned()).or_default());
+    /// Begins notes on a release that is looked at, unless there are some.
+    pub fn begin(&self, uid: &str) {
+        self.lock().entry(uid.to_owned()).or_default();
     }
 
-    /// Remembers a question and the task that asks it. Whether it was not being asked yet.
+    /// Whether there are notes on a release: none of one that was forgotten while a pass over it is in progress.
+    pub fn has_notes(&self, uid: &str) -> bool {
+        self.lock().contains_key(uid)
+    }
+
+    /// Changes the notes on a release, if there are any.
+    pub fn note(&self, uid: &str, change: impl FnOnce(&mut Notes)) {
+        if let Some(notes) = self.lock().get_mut(uid) {
+            change(notes);
+        }
+    }
+
+    /// Remembers a question and the task that asks it. Whether it was not being asked yet, and is now.
     pub fn ask(&self, uid: &str, key: &QuestionKey, start: impl FnOnce() -> AbortHandle) -> bool {
         let mut notes = self.lock();
-        let asking = &mut notes.entry(uid.to_owned()).or_default().asking;
+        let Some(Notes { asking, .. }) = notes.get_mut(uid) else {
+            return false;
+        };
         let is_new = !asking.contains_key(key);
         if is_new {
             asking.insert(key.clone(), start());

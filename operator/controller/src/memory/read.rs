@@ -99,7 +99,7 @@ impl Memory {
     /// all there is.
     pub fn must_look(&self, uid: &str, now: Instant) -> bool {
         let mut notes = self.lock();
-        let read = &mut notes.entry(uid.to_owned()).or_default().read;
-        now.duration_since(*read.everything.get_or_insert(now)) >= LOOK
+        let everything = notes.get_mut(uid).map(|notes| &mut notes.read.everything);
+        everything.is_some_and(|at| now.duration_since(*at.get_or_insert(now)) >= LOOK)
     }
 }

@@ -147,10 +147,11 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
     let trouble = explain::unready(turn.world, &live);
     let mut message = format!("{} is live on {}", live.version, live.colour);
     if let (Some(warm), Some(until)) = (&turn.next.warm, &turn.next.warm_until) {
-        message = format!(
-            "{message}; {} stays warm on {} until {:.0}",
-            warm.version, warm.colour, until.0
-        );
+        message = format!("{message}; {} stays warm on {}", warm.version, warm.colour);
+        // A pause outlasts it.
+        if !turn.asked.pause {
+            message = format!("{message} until {:.0}", until.0);
+        }
     }
     if turn.asked.pause {
         turn.say(

@@ -3,6 +3,16 @@
 use super::api::CHANGES;
 use super::story::Point;
 
+/// The kinds that an operator watches beside releases.
+pub const CHILDREN: [&str; 7] = [
+    "ConfigMap",
+    "ControllerRevision",
+    "Deployment",
+    "EndpointSlice",
+    "Pod",
+    "PodDisruptionBudget",
+    "Service",
+];
 /// Answers that mean "not now" or "not so".
 const REFUSALS: [u16; 6] = [409, 410, 422, 429, 500, 503];
 
@@ -16,8 +26,8 @@ pub enum Fault {
     NoAnswer(usize, bool),
     /// The process is stopped before it sends, replaced, and sends after so many passes of the other.
     Suspended(u32),
-    /// The children are seen as they were so many states ago.
-    Stale(usize),
+    /// Each kind of children is seen as it was so many states ago: each has a watch of its own.
+    Stale([usize; CHILDREN.len()]),
     /// A watch tells of the change so many before the last one after those that followed it.
     Swapped(usize),
 }
@@ -53,10 +63,28 @@ impl Fault {
     /// Everything that can happen at this point.
     pub fn every(point: &Point) -> Vec<Self> {
         let mut faults = Self::of_writing(point.requests);
-        faults.extend((1..point.world.past.len()).map(Self::Stale));
+        let ages = 1..point.world.past.len();
+        faults.extend(ages.clone().map(|age| Self::Stale([age; CHILDREN.len()])));
+        faults.extend(ages.flat_map(|age| Self::of_one_watch(point, age)));
         let is_swap = |back: &usize| point.world.api.without(*back).is_some();
         faults.extend((0..CHANGES).filter(is_swap).map(Self::Swapped));
         faults
+    }
+
+    /// One watch is so many states behind, and shows something else than if it were one less.
+    fn of_one_watch(point: &Point, age: usize) -> impl Iterator<Item = Self> {
+        let past = &point.world.past;
+        let kept = |age: usize| past.iter().rev().nth(age).map(|(_, store)| store);
+        let is_news = move |kind: &str| {
+            let changes = |age| kept(age).map(|store| store.changes(kind));
+            changes(age) != changes(age - 1)
+        };
+        let late = (0..CHILDREN.len()).filter(move |at| is_news(CHILDREN[*at]));
+        late.map(move |at| {
+            let mut ages = [0; CHILDREN.len()];
+            ages[at] = age;
+            Self::Stale(ages)
+        })
     }
 
     /// Whether something old is seen.

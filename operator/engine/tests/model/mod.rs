@@ -25,7 +25,7 @@ pub use bugs::Bug;
 pub use cluster::Fate;
 pub use decisions::Decisions;
 pub use digest::State;
-pub use faults::Fault;
+pub use faults::{CHILDREN, Fault};
 pub use fixture::{SERVICES, exchange, live, spec, warm};
 pub use outcome::{MADE, difference, outcome};
 pub use shell::Pass;

@@ -7,18 +7,31 @@ use changeover_engine::Observation;
 use changeover_kubernetes_model::{Object, Store};
 use serde::de::DeserializeOwned;
 
-use super::faults::Fault;
+use super::faults::{CHILDREN, Fault};
 use super::world::{RELEASE, World};
 
 impl World {
     /// What is read of the children: they may be of an older state than the release, as from a slow watch.
     pub fn read(&self) -> Store {
-        let stale = match self.fault {
-            Some(Fault::Stale(age)) => self.past.iter().rev().nth(age).map(|(_, s)| s.clone()),
+        match self.fault {
+            Some(Fault::Stale(ages)) => self.behind(ages),
             Some(Fault::Swapped(back)) => self.api.without(back),
             _ => None,
-        };
-        stale.unwrap_or_else(|| self.api.objects.clone())
+        }
+        .unwrap_or_else(|| self.api.objects.clone())
+    }
+
+    /// What watches show that are so many states behind, or as many as are kept.
+    fn behind(&self, ages: [usize; CHILDREN.len()]) -> Option<Store> {
+        let mut store = self.api.objects.clone();
+        for (kind, age) in CHILDREN.into_iter().zip(ages) {
+            if age > 0 {
+                let kept = self.past.iter().rev().nth(age);
+                let (_, past) = kept.or(self.past.front())?;
+                store.renew(&[kind], past);
+            }
+        }
+        Some(store)
     }
 
     pub fn observe(&self, release: &Object, store: &Store) -> Observation {

@@ -4,6 +4,9 @@ use super::shell::Pass;
 use super::trail::Trail;
 use super::world::World;
 
+/// States before that of now that a stale read may show: of most stories all.
+const PAST: usize = 40;
+
 #[derive(Clone, Copy)]
 pub enum Op {
     /// Someone does something.
@@ -129,7 +132,7 @@ impl Story {
     /// The undisturbed end, with the way there: every point at which something was sent, and every state.
     pub fn taped(&self) -> World {
         let mut world = self.world.clone();
-        world.keeps_past = true;
+        world.keeps = PAST;
         world.tape = Some(Vec::new());
         world.trail = Some(Trail::default());
         self.play(&mut world, 0, false);

@@ -21,8 +21,6 @@ use super::trail::Trail;
 pub const RELEASE: &str = "shop";
 /// Nothing takes this many passes, unless it goes round in circles.
 const ENDLESS: usize = 3000;
-/// States that a stale read may show.
-const PAST: usize = 12;
 
 #[derive(Clone)]
 pub struct World {
@@ -53,8 +51,8 @@ pub struct World {
     /// Reasons of conditions, other than the phase's name.
     pub reasons: BTreeSet<String>,
     pub bug: Bug,
-    /// Whether each pass first keeps what a stale read may show.
-    pub keeps_past: bool,
+    /// How many states before that of now each pass keeps, for stale reads to show.
+    pub keeps: usize,
     /// Where a fault could have struck, if someone wants to know.
     pub tape: Option<Vec<Point>>,
     /// What the engine decided before, if runs share that.
@@ -88,7 +86,7 @@ impl World {
             transitions: BTreeSet::new(),
             reasons: BTreeSet::new(),
             bug: Bug::None,
-            keeps_past: false,
+            keeps: 0,
             tape: None,
             decisions: None,
             trail: None,
@@ -153,7 +151,7 @@ impl World {
     /// One pass, with what goes on beside it.
     pub fn step(&mut self) -> Pass {
         self.passes += 1;
-        if self.keeps_past {
+        if self.keeps > 0 {
             self.keep_past();
         }
         let from = self.phase();
@@ -184,7 +182,7 @@ impl World {
             .back()
             .is_none_or(|(version, _)| *version != self.api.version)
         {
-            let surplus = (self.past.len() + 1).saturating_sub(PAST + 1);
+            let surplus = (self.past.len() + 1).saturating_sub(self.keeps + 1);
             self.past.drain(..surplus);
             self.past
                 .push_back((self.api.version, self.api.objects.clone()));

@@ -109,6 +109,20 @@ fn what_is_deleted_rests_on_everything() {
     );
 }
 
+/// A watch of pods that is behind does not show those of the revision that had the colour before.
+#[test]
+fn what_gives_a_colour_to_another_revision_rests_on_its_pods() {
+    let mut w = second("Warm");
+    w.apply(exchange("3"));
+    w.until("Preparing");
+    let rested = rested_on(&mut w, "Verifying");
+    let pods = Reads {
+        release: true,
+        children: Children::Readiness,
+    };
+    assert!(rested.contains(&("apply", pods)), "{rested:?}");
+}
+
 #[test]
 fn words_about_progress_are_two_seconds_apart() {
     let mut w = live();

@@ -9,7 +9,7 @@ use hyper::{Method, Request, Response, header};
 use serde_json::{Value, json};
 
 use super::Answer;
-use super::plan::Writes;
+use super::plan::Requests;
 
 /// Plurals of the kinds that the operator reads and writes for a release.
 const KINDS: [(&str, &str); 8] = [
@@ -23,20 +23,25 @@ const KINDS: [(&str, &str); 8] = [
     ("services", "Service"),
 ];
 
-/// Whether it is one of these writes; leases and Events are of no release.
-pub fn is_one_of(writes: Writes, request: &Request<Bytes>) -> bool {
-    if request.method() == Method::GET || call(request).is_none() {
-        return false;
-    }
-    match writes {
-        Writes::Any => true,
-        Writes::Switching => {
+/// Whether it is one of these.
+pub fn is_one_of(requests: Requests, request: &Request<Bytes>) -> bool {
+    let is_read = request.method() == Method::GET;
+    let is_of_release = call(request).is_some();
+    match requests {
+        Requests::Reads => is_of_release && is_read,
+        Requests::Renewals => is_of_leases(request),
+        Requests::Writes => is_of_release && !is_read,
+        Requests::Switching => {
             let body = serde_json::from_slice::<Value>(request.body()).unwrap_or_default();
             is_of_status(request) && body.pointer("/status/phase") == Some(&json!("Switching"))
         }
-        Writes::Stamps => is_merge(request) && !is_flip(request),
-        Writes::Flips => is_flip(request),
+        Requests::Stamps => is_merge(request) && !is_flip(request),
+        Requests::Flips => is_flip(request),
     }
+}
+
+fn is_of_leases<B>(request: &Request<B>) -> bool {
+    request.uri().path().contains("/leases")
 }
 
 /// Whether it points a Service elsewhere. Other merge patches are stamps, of which live Services get none.
@@ -77,8 +82,8 @@ pub fn call<B>(request: &Request<B>) -> Option<(&'static str, &'static str)> {
 
 /// Whether it is the list that a watch begins with.
 pub fn is_list_of_all<B>(request: &Request<B>) -> bool {
-    let is_lease = request.uri().path().contains("/leases");
-    request.method() == Method::GET && !is_watch(request) && !is_lease && call(request).is_none()
+    let is_read = request.method() == Method::GET && !is_watch(request);
+    is_read && !is_of_leases(request) && call(request).is_none()
 }
 
 fn is_merge<B>(request: &Request<B>) -> bool {

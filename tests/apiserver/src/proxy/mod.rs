@@ -25,7 +25,7 @@ use tokio::task::AbortHandle;
 
 use pass::Shared;
 use plan::{Held, LetGo, Plan};
-pub use plan::{Hold, Spoil, Watches, Writes};
+pub use plan::{Hold, Requests, Spoil, Watches};
 
 type Answer = Response<UnsyncBoxBody<Bytes, kube::Error>>;
 
@@ -74,10 +74,10 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// From now on one of these writes is spoiled, the one of this number from 1, and everything else passes.
-    pub fn spoil(&self, writes: Writes, number: usize, how: Spoil) {
+    /// From now on one of these requests is spoiled, the one of this number from 1, and everything else passes.
+    pub fn spoil(&self, requests: Requests, number: usize, how: Spoil) {
         self.set(Plan {
-            fault: Some((writes, number, how)),
+            fault: Some((requests, number, how)),
             ..Plan::default()
         });
     }
@@ -119,7 +119,7 @@ impl Proxy {
         held.wait_for(|held| held.waiting == count).await.ok();
     }
 
-    /// Lets the one arrive that waits for this object, and says with which status code it was answered.
+    /// Lets the one arrive that waits for this object, and says with which status code it was answered (0: by nobody).
     pub async fn let_one_go(&self, name: &str) -> Option<u16> {
         let before = self.shared.held.borrow().answers.len();
         let one = LetGo::Of(name.to_owned());
@@ -155,10 +155,11 @@ impl Proxy {
         self.shared.plan().spoiled
     }
 
-    /// Whether the operator is to be killed: nothing passes any more.
-    #[must_use]
-    pub fn has_crashed(&self) -> bool {
-        *self.shared.crashed.borrow()
+    /// Nothing more is spoiled; how often something was, be it in this moment.
+    pub fn spoil_no_more(&self) -> usize {
+        let mut plan = self.shared.plan();
+        plan.fault = None;
+        plan.spoiled
     }
 
     /// Waits until the operator is to be killed.

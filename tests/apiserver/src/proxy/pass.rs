@@ -57,7 +57,8 @@ impl Shared {
         match self.fault_of(&request) {
             Some(Spoil::CrashBefore) => self.crash().await,
             Some(Spoil::CrashAfter) => {
-                self.send(request).await?;
+                // Whatever the answer: nobody hears it.
+                self.send(request).await.ok();
                 self.crash().await
             }
             Some(Spoil::LoseAnswer) => {
@@ -106,15 +107,15 @@ impl Shared {
         }
     }
 
-    /// Whether this is the write to be spoiled.
+    /// Whether this is the request to be spoiled.
     fn fault_of(&self, request: &Request<Bytes>) -> Option<Spoil> {
         let mut plan = self.plan();
-        let (writes, number, how) = plan.fault?;
-        if !is_one_of(writes, request) {
+        let (requests, number, how) = plan.fault?;
+        if !is_one_of(requests, request) {
             return None;
         }
-        plan.writes += 1;
-        let spoil = (plan.writes == number).then_some(how);
+        plan.counted += 1;
+        let spoil = (plan.counted == number).then_some(how);
         plan.spoiled += usize::from(spoil.is_some());
         spoil
     }
@@ -132,10 +133,10 @@ impl Shared {
             let mut held = shared.held.subscribe();
             let path = request.uri().path().to_owned();
             held.wait_for(|held| held.let_go.lets(&path)).await.ok();
-            let answer = shared.send(request).await?;
-            let code = answer.status().as_u16();
+            let answer = shared.send(request).await;
+            let code = answer.as_ref().map_or(0, |a| a.status().as_u16());
             shared.held.send_modify(|held| held.answers.push(code));
-            anyhow::Ok(answer)
+            answer
         });
         late.await?
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// What becomes of one write.
+/// What becomes of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spoil {
     /// It does not arrive, and nothing after it does: the operator is to be killed.
@@ -16,11 +16,27 @@ pub enum Spoil {
     Refuse(u16),
 }
 
-/// Which writes are counted for the one to spoil. Those of leases and Events never are.
+impl Spoil {
+    /// What the API server says when it does not carry a request out.
+    pub const REFUSALS: [Self; 6] = [
+        Self::Refuse(409),
+        Self::Refuse(410),
+        Self::Refuse(422),
+        Self::Refuse(429),
+        Self::Refuse(500),
+        Self::Refuse(503),
+    ];
+}
+
+/// Which requests are counted for the one to spoil.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Writes {
-    /// All.
-    Any,
+pub enum Requests {
+    /// Reads of releases and children, beside watches.
+    Reads,
+    /// Reads and writes of leases.
+    Renewals,
+    /// Writes of releases and children.
+    Writes,
     /// Those of a status that say `Switching`: the first of them opens the journal.
     Switching,
     /// Stamps.
@@ -51,10 +67,10 @@ pub enum Hold {
 
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// Writes that passed since the plan was made, of those that count.
-    pub writes: usize,
-    /// The write to spoil: of these the one of this number, from 1.
-    pub fault: Option<(Writes, usize, Spoil)>,
+    /// Requests that passed since the plan was made, of those that count.
+    pub counted: usize,
+    /// The request to spoil: of these the one of this number, from 1.
+    pub fault: Option<(Requests, usize, Spoil)>,
     pub watches: Option<Watches>,
     pub started: usize,
     /// Paths of which nobody knows the version that was seen last.
@@ -70,7 +86,7 @@ pub struct Plan {
 pub struct Held {
     pub waiting: usize,
     pub let_go: LetGo,
-    /// What the API server said to them in the end.
+    /// What the API server said to them in the end; 0 if it was away.
     pub answers: Vec<u16>,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use changeover_apiserver_tests::{Children, NAME, Sandbox, exchange};
+use changeover_apiserver_tests::{Children, NAME, Requests, Sandbox, exchange};
 use changeover_crds::{Colour, ColourStatus, ExchangeRelease, Outcome, Phase, names};
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
@@ -38,11 +38,12 @@ impl Course {
         }
     }
 
-    /// It writes at least this often: else a sweep has missed it.
-    pub const fn least_writes(self) -> usize {
-        match self {
-            Self::Install | Self::Release | Self::Retry => 15,
-            Self::Rollback | Self::Abort => 5,
+    /// There are at least so many of these requests: else a sweep has missed it.
+    pub const fn least(self, requests: Requests) -> usize {
+        match (requests, self) {
+            (Requests::Writes, Self::Install | Self::Release | Self::Retry) => 15,
+            (Requests::Writes, Self::Rollback | Self::Abort) => 5,
+            _ => 2,
         }
     }
 

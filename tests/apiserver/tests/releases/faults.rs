@@ -1,11 +1,11 @@
-//! A proxy between the operator and the API server spoils one write after the other; the end is the same each time,
+//! A proxy between the operator and the API server spoils one request after the other; the end is the same each time,
 //! and on the way no client was left without pods.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use changeover_apiserver_tests::{
-    Guard, Operator, Proxy, SERVICES, Sandbox, Spoil, Watches, Writes, exchange, until,
+    Guard, Operator, Proxy, Requests, SERVICES, Sandbox, Spoil, Watches, exchange, until,
 };
 use changeover_crds::Phase;
 use changeover_figures::Figures;
@@ -14,15 +14,6 @@ use crate::courses::Course;
 
 /// For watches to be begun again.
 const LIMIT: Duration = Duration::from_secs(30);
-/// What the API server says when it does not carry a write out.
-const REFUSALS: [Spoil; 6] = [
-    Spoil::Refuse(409),
-    Spoil::Refuse(410),
-    Spoil::Refuse(422),
-    Spoil::Refuse(429),
-    Spoil::Refuse(500),
-    Spoil::Refuse(503),
-];
 
 #[tokio::test]
 async fn a_crash_before_any_write_of_a_release_changes_nothing() -> Result<()> {
@@ -51,7 +42,13 @@ async fn a_lost_answer_to_any_write_of_a_release_changes_nothing() -> Result<()>
 
 #[tokio::test]
 async fn a_refusal_of_any_write_of_a_release_changes_nothing() -> Result<()> {
-    sweep("a refusal", Course::Release, &REFUSALS).await
+    sweep("a refusal", Course::Release, &Spoil::REFUSALS).await
+}
+
+#[tokio::test]
+async fn nothing_that_happens_to_a_read_of_a_release_changes_anything() -> Result<()> {
+    let (reads, release) = (Requests::Reads, Course::Release);
+    sweep_of(reads, "every fault of a read", release, &every()).await
 }
 
 #[tokio::test]
@@ -74,19 +71,19 @@ async fn nothing_that_happens_to_a_write_of_an_abort_keeps_clients_from_the_old_
 
 #[tokio::test]
 async fn no_refusal_of_the_journal_changes_the_end() -> Result<()> {
-    refuse("the journal", Writes::Switching, 1).await
+    refuse("the journal", Requests::Switching, 1).await
 }
 
 #[tokio::test]
 async fn no_refusal_of_a_stamp_changes_the_end() -> Result<()> {
     // Of both services the Deployment, the pinned Service, the PodDisruptionBudget and the ConfigMap; what stores the
     // revision. They are sent together: which comes first is open.
-    refuse("a stamp", Writes::Stamps, 4 * SERVICES.len() + 1).await
+    refuse("a stamp", Requests::Stamps, 4 * SERVICES.len() + 1).await
 }
 
 #[tokio::test]
 async fn no_refusal_of_a_flip_changes_the_end() -> Result<()> {
-    refuse("a flip", Writes::Flips, SERVICES.len()).await
+    refuse("a flip", Requests::Flips, SERVICES.len()).await
 }
 
 #[tokio::test]
@@ -127,24 +124,24 @@ async fn a_slow_api_server_is_waited_for() -> Result<()> {
 
 fn every() -> Vec<Spoil> {
     let others = [Spoil::CrashBefore, Spoil::CrashAfter, Spoil::LoseAnswer];
-    others.into_iter().chain(REFUSALS).collect()
+    others.into_iter().chain(Spoil::REFUSALS).collect()
 }
 
-/// What is done to a write: each of these, but of refusals one, in turns.
-fn at_write(write: usize, spoils: &[Spoil]) -> Vec<Spoil> {
+/// What is done to a request: each of these, but of refusals one, in turns.
+fn at(number: usize, spoils: &[Spoil]) -> Vec<Spoil> {
     let spoils = spoils.iter().copied();
     let (refusals, mut all): (Vec<_>, Vec<_>) = spoils.partition(|s| matches!(s, Spoil::Refuse(_)));
-    all.extend(refusals.get(write % refusals.len().max(1)));
+    all.extend(refusals.get(number % refusals.len().max(1)));
     all
 }
 
 /// A release that went back is tried again, and again. Each time another of these writes is refused in another way: all
 /// ways at each of the first so many.
-async fn refuse(name: &str, writes: Writes, count: usize) -> Result<()> {
+async fn refuse(name: &str, requests: Requests, count: usize) -> Result<()> {
     let mut run = Run::new(Course::Retry, &format!("each refusal of {name}")).await?;
     for number in 1..=count {
-        for spoil in REFUSALS {
-            let round = run.round("1.0.1", writes, number, spoil).await;
+        for spoil in Spoil::REFUSALS {
+            let round = run.round("1.0.1", requests, number, spoil).await;
             let what = || format!("{spoil:?} of {name} {number}: {}", run.operator.said());
             let spoiled = round.with_context(what)?;
             ensure!(spoiled == 1, "{name} {number} was not written");
@@ -157,17 +154,31 @@ async fn refuse(name: &str, writes: Writes, count: usize) -> Result<()> {
 /// Goes the course again and again. Each time a later write is spoiled, in each way that is asked for, until there is
 /// none so late.
 async fn sweep(name: &str, course: Course, spoils: &[Spoil]) -> Result<()> {
+    sweep_of(Requests::Writes, name, course, spoils).await
+}
+
+/// The same with these requests.
+async fn sweep_of(requests: Requests, name: &str, course: Course, spoils: &[Spoil]) -> Result<()> {
     let mut run = Run::new(course, name).await?;
-    for write in 1.. {
-        for (turn, spoil) in (0..).zip(at_write(write, spoils)) {
-            let version = format!("2.{write}.{turn}");
-            let round = run.round(&version, Writes::Any, write, spoil).await;
-            let what = || format!("{spoil:?} of write {write}: {}", run.operator.said());
+    for number in 1.. {
+        for (turn, spoil) in (0..).zip(at(number, spoils)) {
+            let version = format!("2.{number}.{turn}");
+            let round = run.round(&version, requests, number, spoil).await;
+            let what = || {
+                format!(
+                    "{spoil:?} of {requests:?} {number}: {}",
+                    run.operator.said()
+                )
+            };
             run.spoiled += round.with_context(what)?;
         }
         if run.proxy.spoiled() == 0 {
-            ensure!(write > course.least_writes(), "only {write} writes");
-            run.figures.put("writes", write - 1);
+            ensure!(
+                number > course.least(requests),
+                "only {number} {requests:?}"
+            );
+            run.figures
+                .put(&format!("{requests:?}").to_lowercase(), number - 1);
             break;
         }
     }
@@ -216,26 +227,34 @@ impl Run {
     async fn round(
         &mut self,
         version: &str,
-        writes: Writes,
+        requests: Requests,
         number: usize,
         spoil: Spoil,
     ) -> Result<usize> {
         let course = self.course;
         course.prepare(&self.sandbox, version).await?;
-        self.proxy.spoil(writes, number, spoil);
+        self.proxy.spoil(requests, number, spoil);
         course.begin(&self.sandbox, version).await?;
-        tokio::select! {
-            () = self.proxy.crashed() => self.succeed()?,
-            done = course.end(&self.sandbox, version, &self.before) => drop(done?),
-        }
+        let has_succeeded = tokio::select! {
+            () = self.proxy.crashed() => {
+                self.succeed()?;
+                true
+            }
+            done = course.end(&self.sandbox, version, &self.before) => {
+                done?;
+                false
+            }
+        };
         course
             .assert_ended(&self.sandbox, version, &self.before)
             .await?;
-        if !matches!(spoil, Spoil::CrashBefore | Spoil::CrashAfter) {
+        let crashes = matches!(spoil, Spoil::CrashBefore | Spoil::CrashAfter);
+        if !crashes {
             course.await_told(&self.sandbox, version).await?;
         }
-        // Some write after the end.
-        if self.proxy.has_crashed() {
+        // Some write after the end. The crash may be on its way: it would meet the next round.
+        if self.proxy.spoil_no_more() > 0 && crashes && !has_succeeded {
+            self.proxy.crashed().await;
             self.succeed()?;
             course
                 .assert_ended(&self.sandbox, version, &self.before)

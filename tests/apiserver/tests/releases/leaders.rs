@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use changeover_apiserver_tests::{
-    Children, Hold, NAME, Operator, Proxy, SERVICES, Sandbox, exchange, phase_is, selected,
+    Children, Hold, NAME, Operator, Proxy, Requests, SERVICES, Sandbox, Spoil, exchange, patient,
+    phase_is, selected, until,
 };
 use changeover_crds::{Colour, Phase, names};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -178,6 +179,27 @@ async fn deletes_of_a_leader_that_hung_are_refused_where_a_retry_needs_what_they
     sandbox.finish().await
 }
 
+#[tokio::test]
+async fn a_renewal_that_is_refused_or_not_answered_is_tried_again() -> Result<()> {
+    let (sandbox, proxy, mut leader) = with_a_proxy().await?;
+    let spoils = Spoil::REFUSALS.into_iter().chain([Spoil::LoseAnswer]);
+    // A renewal reads the lease, and writes it; each second one passes.
+    let spoils = spoils.flat_map(|spoil| [(3, spoil), (4, spoil)]);
+    for (number, spoil) in spoils {
+        proxy.spoil(Requests::Renewals, number, spoil);
+        until(TAKEOVER, async || {
+            let is_awaited = proxy.spoiled() == 0;
+            Ok(is_awaited.then(|| format!("{spoil:?}: {}", leader.said())))
+        })
+        .await?;
+    }
+    sandbox.apply(&exchange("2.0.0")).await?;
+    assert_second_release(&sandbox).await?;
+    assert!(!leader.has_ended()?, "{}", leader.said());
+    assert_eq!(leader.count_saying(&["leads"])?, 1, "it led all the time");
+    sandbox.finish().await
+}
+
 /// The identity of each Deployment of a colour.
 async fn uids(sandbox: &Sandbox, colour: Colour) -> Result<Vec<Option<String>>> {
     let mut uids = Vec::new();
@@ -208,13 +230,7 @@ async fn await_takeover(second: &Operator) -> Result<()> {
 async fn with_flips_in_the_air() -> Result<(Sandbox, Proxy, Operator)> {
     let (sandbox, proxy, first) = with_a_proxy().await?;
     proxy.hold(Hold::Flips);
-    let mut second = exchange("2.0.0");
-    // Another leader comes within it, on a busy machine too.
-    for deadline in ["progressDeadline", "switchDeadline"] {
-        let deadline = second.pointer_mut(&format!("/spec/{deadline}"));
-        *deadline.context("no deadline")? = json!("2m");
-    }
-    sandbox.apply(&second).await?;
+    sandbox.apply(&patient("2.0.0")).await?;
     proxy.holding(SERVICES.len()).await;
     first.suspend()?;
     Ok((sandbox, proxy, first))
