@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use changeover_crds::{Colour, ExchangeRelease, Phase, names};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -113,7 +113,8 @@ impl Sandbox {
         .await
     }
 
-    /// Waits until the EndpointSlices of the live Services show the two pods of a colour and no others.
+    /// Waits until the EndpointSlices of the live Services show the two pods of a colour, those that there are now,
+    /// and no others.
     ///
     /// # Errors
     /// When they do not in time.
@@ -124,15 +125,29 @@ impl Sandbox {
                 let pinned = self
                     .endpoints(&names::coloured(NAME, service, colour))
                     .await?;
-                if live != pinned || live.len() != 2 {
+                let pods = self.pods(service, colour).await?;
+                if live != pods || pinned != pods || pods.len() != 2 {
                     return Ok(Some(format!(
-                        "{service}: live {live:?}, {colour} {pinned:?}"
+                        "{service}: live {live:?}, {colour} {pinned:?}, pods {pods:?}"
                     )));
                 }
             }
             Ok(None)
         })
         .await
+    }
+
+    /// Names of the pods of a service in a colour, but for those that are being deleted.
+    async fn pods(&self, service: &str, colour: Colour) -> Result<BTreeSet<String>> {
+        let labels = format!("{}={service},{}={colour}", names::SERVICE, names::COLOUR);
+        let pods = self
+            .api::<Pod>()
+            .list(&ListParams::default().labels(&labels))
+            .await?;
+        let stay = pods
+            .into_iter()
+            .filter(|pod| pod.metadata.deletion_timestamp.is_none());
+        Ok(stay.map(|pod| pod.name_any()).collect())
     }
 
     /// What people were told about the release so far: reasons and notes.

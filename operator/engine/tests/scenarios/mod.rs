@@ -15,6 +15,7 @@ mod lost;
 mod pause;
 mod reads;
 mod refuse;
+mod rejected;
 mod release;
 mod rollback;
 mod salvage;
@@ -57,6 +58,7 @@ pub fn all() -> Vec<Story> {
         install::all(),
         release::all(),
         refuse::all(),
+        rejected::all(),
         supersede::all(),
         switch::all(),
         children::all(),

@@ -1,7 +1,6 @@
 //! Candidates that clients never see.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use jiff::SignedDuration;
 
@@ -20,13 +19,7 @@ stories!(
     crash,
     no_node,
     never_ready,
-    rejected_is_not_tried_again,
-    retry_of_a_rejected_version,
-    retry_while_paused,
-    retry_of_nothing,
     policy_takes_no_change_of_what_is_live,
-    revert_after_a_rejection,
-    fix_after_a_rejection,
     invalid_spec,
     invalid_spec_while_preparing,
 );
@@ -38,7 +31,7 @@ pub(super) fn broken() -> World {
     world
 }
 
-fn is_untouched(w: &World) {
+pub(super) fn is_untouched(w: &World) {
     let status = w.status();
     assert_eq!(w.phase(), "Rejected");
     assert_eq!(status.live.unwrap().version, "1");
@@ -197,62 +190,6 @@ fn never_ready() -> Story {
     })
 }
 
-fn rejected_is_not_tried_again() -> Story {
-    Story::given("rejected is not tried again", broken())
-        .when(|w| w.apply(exchange("2")))
-        .after(601)
-        .when(|w| {
-            w.answers.clear();
-            w.apply(spec("2", |s| s["rollbackWindow"] = "1h".into()));
-        })
-        .then("a changed window makes no new revision", is_untouched)
-}
-
-fn retry_of_a_rejected_version() -> Story {
-    Story::given("retry of a rejected version", broken())
-        .when(|w| w.apply(exchange("2")))
-        .then("it is rejected", is_untouched)
-        .when(|w| {
-            w.answers.clear();
-            w.annotate("retry", "once more");
-        })
-        .then("it is live", |w| {
-            assert_eq!(w.status().live.unwrap().version, "2");
-            assert_eq!(w.status().handled.retry.as_deref(), Some("once more"));
-            assert!(w.status().rejected.is_none());
-        })
-}
-
-fn retry_while_paused() -> Story {
-    Story::given("retry while paused", broken())
-        .when(|w| w.apply(exchange("2")))
-        .then("it is rejected", is_untouched)
-        .when(|w| {
-            w.answers.clear();
-            w.annotate("pause", "true");
-            w.annotate("retry", "once more");
-        })
-        .then("it says that it is paused", |w| {
-            is_untouched(w);
-            let (_, message) = w.condition("Stalled").unwrap();
-            assert!(message.contains("; paused"), "{message}");
-        })
-        .when(|w| w.annotate("pause", ""))
-        .then("then it is tried again", |w| {
-            assert_eq!(w.status().live.unwrap().version, "2");
-        })
-}
-
-fn retry_of_nothing() -> Story {
-    Story::given("retry of nothing", live())
-        .when(|w| w.annotate("retry", "1"))
-        .then("it says so", |w| {
-            assert_eq!(w.phase(), "Live");
-            let told = ("NothingToDo", Arc::from("retry: 1 was not rejected"));
-            assert!(w.events.contains(&told), "{:?}", w.events);
-        })
-}
-
 /// Whoever tightens a policy releases the version that satisfies it, over one that does not.
 fn policy_takes_no_change_of_what_is_live() -> Story {
     Story::given("policy takes no change of what is live", live())
@@ -279,33 +216,6 @@ fn policy_takes_no_change_of_what_is_live() -> Story {
             assert!(w.condition("Stalled").is_none());
             let labels = &w.raw("Deployment", "shop-trade-blue")["metadata"]["labels"];
             assert_eq!(labels["changeover.dev/generation"], "2");
-        })
-}
-
-fn revert_after_a_rejection() -> Story {
-    Story::given("revert after a rejection", broken())
-        .when(|w| w.apply(exchange("2")))
-        .then("it is rejected", is_untouched)
-        .when(|w| w.apply(exchange("1")))
-        .then("it is forgotten, but for its logs", |w| {
-            assert_eq!(w.phase(), "Live");
-            assert!(w.status().rejected.is_none() && w.condition("Stalled").is_none());
-            assert!(!w.raw("Deployment", "shop-user-green").is_null());
-        })
-        .after(601)
-        .then("its pods are gone", |w| {
-            assert_eq!(w.phase(), "Live");
-            assert!(w.raw("Deployment", "shop-user-green").is_null());
-        })
-}
-
-fn fix_after_a_rejection() -> Story {
-    Story::given("fix after a rejection", broken())
-        .when(|w| w.apply(exchange("2")))
-        .then("it is rejected", is_untouched)
-        .when(|w| w.apply(exchange("2.1")))
-        .then("the fix is live", |w| {
-            assert_eq!(w.status().live.unwrap().version, "2.1")
         })
 }
 
