@@ -2,7 +2,9 @@
 
 CACHE := $(or $(CHANGEOVER_CACHE),$(HOME)/.cache/changeover)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
-BIN := $(CARGO_TARGET_DIR)/x86_64-unknown-linux-musl/release
+# As in .cargo/config.toml; who cleans must name it.
+TARGET := x86_64-unknown-linux-musl
+BIN := $(CARGO_TARGET_DIR)/$(TARGET)/release
 # Whose programs the target directory holds.
 CHECKOUT := $(CARGO_TARGET_DIR)/checkout
 CRD := charts/changeover/files/exchangerelease.yaml
@@ -24,7 +26,7 @@ build: ## Build every program (static, release)
 	@tools/require.sh build
 	@# Cargo tells by their times which sources are new: another checkout's programs can pass for ours.
 	@mkdir -p $(CARGO_TARGET_DIR)
-	@[ "$$(cat $(CHECKOUT) 2>&1)" = "$(CURDIR)" ] || cargo clean --workspace --release
+	@[ "$$(cat $(CHECKOUT) 2>&1)" = "$(CURDIR)" ] || cargo clean --workspace --release --target $(TARGET)
 	@echo "$(CURDIR)" > $(CHECKOUT)
 	cargo build --release --workspace --locked
 
