@@ -21,7 +21,7 @@ pub use kubelet::Kubelet;
 pub use operator::Operator;
 pub use person::{Person, Said};
 pub use proxy::{Calls, Hold, Proxy, Requests, Spoil, Watches};
-pub use release::{NAME, SERVICES, exchange, patient, placed, with_tag};
+pub use release::{NAME, SERVICES, baking, exchange, patient, placed, with_tag};
 pub use sandbox::Sandbox;
 pub use state::{Children, message, phase_is, selected};
 pub use wait::until;

@@ -25,6 +25,16 @@ pub fn patient(version: &str) -> Value {
     release
 }
 
+/// The same, with a bake that no test sees the end of.
+#[must_use]
+pub fn baking(version: &str) -> Value {
+    let mut release = exchange(version);
+    if let Some(bake) = release.pointer_mut("/spec/verification/bake") {
+        *bake = json!("1h");
+    }
+    release
+}
+
 /// One version of the exchange, of images with this tag. What the tag ends in decides about its pods: `-broken` are ready
 /// and answer as another version, `-unready` never become ready.
 #[must_use]

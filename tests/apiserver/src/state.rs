@@ -121,10 +121,7 @@ impl Sandbox {
     pub async fn await_endpoints(&self, colour: Colour) -> Result<()> {
         until(LIMIT, async || {
             for service in SERVICES {
-                let live = self.endpoints(&names::live_service(NAME, service)).await?;
-                let pinned = self
-                    .endpoints(&names::coloured(NAME, service, colour))
-                    .await?;
+                let [live, pinned] = self.endpoints_of(service, colour).await?;
                 let pods = self.pods(service, colour).await?;
                 if live != pods || pinned != pods || pods.len() != 2 {
                     return Ok(Some(format!(
@@ -207,6 +204,20 @@ impl Sandbox {
             all.push(selected(&live));
         }
         Ok(all)
+    }
+
+    /// The endpoints of a service's live Service, and of its own in a colour.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn endpoints_of(
+        &self,
+        service: &str,
+        colour: Colour,
+    ) -> Result<[BTreeSet<String>; 2]> {
+        let live = self.endpoints(&names::live_service(NAME, service)).await?;
+        let pinned = names::coloured(NAME, service, colour);
+        Ok([live, self.endpoints(&pinned).await?])
     }
 
     /// Names of the pods that the EndpointSlices of a Service show as ready.

@@ -84,13 +84,9 @@ async fn await_second_release(
         Ok((!phase_is(&release, Phase::Warm)).then(|| message(&release).to_owned()))
     })
     .await?;
+    sandbox.await_phase(Phase::Warm, Some("2.0.0")).await?;
     for service in SERVICES {
-        let live = sandbox
-            .endpoints(&names::live_service(NAME, service))
-            .await?;
-        let pinned = sandbox
-            .endpoints(&names::coloured(NAME, service, Colour::Green))
-            .await?;
+        let [live, pinned] = sandbox.endpoints_of(service, Colour::Green).await?;
         assert_eq!(live, pinned, "{service}");
     }
     Ok(())

@@ -16,6 +16,13 @@ stories!(
     fix_after_a_rejection,
 );
 
+/// Version 2 was rejected.
+fn rejected(name: &'static str) -> Story {
+    Story::given(name, broken())
+        .when(|w| w.apply(exchange("2")))
+        .then("it is rejected", is_untouched)
+}
+
 fn rejected_is_not_tried_again() -> Story {
     Story::given("rejected is not tried again", broken())
         .when(|w| w.apply(exchange("2")))
@@ -28,9 +35,7 @@ fn rejected_is_not_tried_again() -> Story {
 }
 
 fn retry_of_a_rejected_version() -> Story {
-    Story::given("retry of a rejected version", broken())
-        .when(|w| w.apply(exchange("2")))
-        .then("it is rejected", is_untouched)
+    rejected("retry of a rejected version")
         .when(|w| {
             w.answers.clear();
             w.annotate("retry", "once more");
@@ -43,9 +48,7 @@ fn retry_of_a_rejected_version() -> Story {
 }
 
 fn retry_while_paused() -> Story {
-    Story::given("retry while paused", broken())
-        .when(|w| w.apply(exchange("2")))
-        .then("it is rejected", is_untouched)
+    rejected("retry while paused")
         .when(|w| {
             w.answers.clear();
             w.annotate("pause", "true");
@@ -73,9 +76,7 @@ fn retry_of_nothing() -> Story {
 }
 
 fn revert_after_a_rejection() -> Story {
-    Story::given("revert after a rejection", broken())
-        .when(|w| w.apply(exchange("2")))
-        .then("it is rejected", is_untouched)
+    rejected("revert after a rejection")
         .when(|w| w.apply(exchange("1")))
         .then("it is forgotten, but for its logs", |w| {
             assert_eq!(w.phase(), "Live");
@@ -90,9 +91,7 @@ fn revert_after_a_rejection() -> Story {
 }
 
 fn fix_after_a_rejection() -> Story {
-    Story::given("fix after a rejection", broken())
-        .when(|w| w.apply(exchange("2")))
-        .then("it is rejected", is_untouched)
+    rejected("fix after a rejection")
         .when(|w| w.apply(exchange("2.1")))
         .then("the fix is live", |w| {
             assert_eq!(w.status().live.unwrap().version, "2.1")

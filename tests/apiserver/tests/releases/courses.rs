@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use changeover_apiserver_tests::{Children, NAME, Requests, Sandbox, exchange};
+use changeover_apiserver_tests::{Children, NAME, Requests, Sandbox, baking, exchange};
 use changeover_crds::{Colour, ColourStatus, ExchangeRelease, Outcome, Phase, names};
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 use kube::api::DeleteParams;
-use serde_json::json;
 
 use crate::{assert_served_by, coloured, status};
 
@@ -57,10 +56,7 @@ impl Course {
                 sandbox.await_phase(Phase::Warm, Some(version)).await?;
             }
             Self::Abort => {
-                let mut release = exchange(version);
-                let bake = release.pointer_mut("/spec/verification/bake");
-                *bake.context("no bake")? = json!("1h");
-                sandbox.apply(&release).await?;
+                sandbox.apply(&baking(version)).await?;
                 sandbox.await_phase(Phase::Baking, Some(version)).await?;
             }
             Self::Retry => {

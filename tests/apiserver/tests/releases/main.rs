@@ -41,12 +41,7 @@ async fn assert_served_by(sandbox: &Sandbox, colour: Colour) -> Result<()> {
         .context("no journal")?
         .epoch;
     for service in SERVICES {
-        let live = sandbox
-            .endpoints(&names::live_service(NAME, service))
-            .await?;
-        let pinned = sandbox
-            .endpoints(&names::coloured(NAME, service, colour))
-            .await?;
+        let [live, pinned] = sandbox.endpoints_of(service, colour).await?;
         assert_eq!(live, pinned, "{service}");
         assert_eq!(live.len(), 2, "{service}: {live:?}");
     }

@@ -2,7 +2,7 @@
 //! made again is made as it was stored.
 
 use anyhow::{Context, Result};
-use changeover_apiserver_tests::{Children, NAME, Operator, Sandbox, exchange, with_tag};
+use changeover_apiserver_tests::{Children, NAME, Operator, Sandbox, baking, exchange, with_tag};
 use changeover_crds::{Colour, Phase, names};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::Pod;
@@ -57,10 +57,7 @@ async fn a_changed_renderer_takes_over_before_a_switch() -> Result<()> {
 
 #[tokio::test]
 async fn a_changed_renderer_takes_over_a_bake_and_goes_back() -> Result<()> {
-    let mut release = exchange("2.0.0");
-    let bake = release.pointer_mut("/spec/verification/bake");
-    *bake.context("no bake")? = json!("1h");
-    let middle = Middle::of(release, Phase::Baking).await?;
+    let middle = Middle::of(baking("2.0.0"), Phase::Baking).await?;
     middle.sandbox.annotate(names::ABORT, "1").await?;
     middle.ends(Phase::RolledBack, "1.0.0").await
 }

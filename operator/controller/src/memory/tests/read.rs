@@ -35,7 +35,6 @@ fn what_was_read_is_gone_on_from_for_a_moment() {
     let start = Instant::now();
     let covers = |reads, after| memory.covers(UID, reads, start + after);
     let (soon, later) = (FRESH / 2, FRESH);
-    memory.must_look(UID, start);
     assert!(covers(Reads::NOTHING, Duration::ZERO));
     assert!(!covers(Reads::RELEASE, Duration::ZERO), "nothing was read");
     memory.learn(UID, seen(&[], 1).release, start);
