@@ -15,6 +15,8 @@ use crate::{assert_served_by, status, with_first_release};
 
 /// What this operator's own renderer never writes.
 const MARK: &str = "RENDERED_BY";
+/// What it writes otherwise, in seconds.
+const GRACE: i64 = 47;
 
 #[tokio::test]
 async fn a_changed_renderer_restarts_no_pod_and_starts_no_release() -> Result<()> {
@@ -121,6 +123,7 @@ async fn render_otherwise(sandbox: &Sandbox) -> Result<()> {
     for deployment in deployments.list(&ListParams::default()).await?.items {
         let add = json!([
             {"op": "add", "path": "/spec/template/spec/containers/0/env/-", "value": mark},
+            {"op": "replace", "path": "/spec/template/spec/terminationGracePeriodSeconds", "value": GRACE},
         ]);
         let add = Patch::Json::<Deployment>(serde_json::from_value(add)?);
         deployments
@@ -142,6 +145,8 @@ async fn store_otherwise(
         let place = "/template/spec/containers/0/env";
         let env = service.pointer_mut(place).and_then(Value::as_array_mut);
         env.context("no environment")?.push(mark.clone());
+        let grace = service.pointer_mut("/template/spec/terminationGracePeriodSeconds");
+        *grace.context("no grace period")? = json!(GRACE);
     }
     let name = stored.name_any();
     revisions.delete(&name, &DeleteParams::default()).await?;
