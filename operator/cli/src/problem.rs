@@ -111,16 +111,11 @@ impl Request<'_> {
     pub fn refused(&self, status: &Status) -> Problem {
         let by_policy = status.message.contains("ValidatingAdmissionPolicy");
         match (status.code, self.name) {
-            (404, Some(name))
-                if !status
-                    .message
-                    .contains("could not find the requested resource") =>
-            {
-                Problem::NoSuchRelease {
-                    name: name.to_owned(),
-                    namespace: self.namespace.to_owned(),
-                }
-            }
+            // Of a path that the API server does not serve it says so in plain text, with no reason of its own.
+            (404, Some(name)) if status.reason == "NotFound" => Problem::NoSuchRelease {
+                name: name.to_owned(),
+                namespace: self.namespace.to_owned(),
+            },
             (404, _) => Problem::NoResource,
             (401, _) => Problem::Forbidden {
                 what: self.what.to_owned(),
@@ -235,16 +230,16 @@ mod tests {
 
     #[test]
     fn a_missing_release_and_a_missing_resource_differ() {
-        let release = PATCH.refused(&status(
-            404,
+        let missing = |message, reason| Status::failure(message, reason).with_code(404);
+        let release = missing(
             "exchangereleases.changeover.dev \"exchange\" not found",
-        ));
+            "NotFound",
+        );
+        let release = PATCH.refused(&release);
         assert!(matches!(release, Problem::NoSuchRelease { .. }));
-        let resource = PATCH.refused(&status(
-            404,
-            "the server could not find the requested resource",
-        ));
-        assert_eq!(resource, Problem::NoResource);
+        // What kube makes of an answer that is no Status.
+        let resource = missing("404 page not found", "Failed to parse error data");
+        assert_eq!(PATCH.refused(&resource), Problem::NoResource);
     }
 
     #[test]

@@ -143,19 +143,11 @@ pub(crate) async fn run(
     target: &Target,
     timeout: SignedDuration,
 ) -> Result<Exit, Problem> {
-    let mut release = session.release(name).await?;
-    let judged = follow(session, name, timeout, |now| {
-        judge(target, now).map(|ending| (ending, Box::new(now.clone())))
-    });
-    let ending = match judged.await? {
-        Seen::Judged((ending, now)) => {
-            release = *now;
-            ending
-        }
-        Seen::TimedOut(last) => {
-            release = last.map_or(release, |last| *last);
-            Ending::TimedOut
-        }
+    let first = session.release(name).await?;
+    // However short the wait is, it looks once.
+    let (ending, release) = match judge(target, &first) {
+        Some(ending) => (ending, first),
+        None => wait(session, first, name, target, timeout).await?,
     };
     let report = report(session, name, &release, ending, timeout);
     match session.output {
@@ -163,6 +155,23 @@ pub(crate) async fn run(
         Output::Text => crate::write(&format!("{}\n", report.message))?,
     }
     Ok(ending.exit())
+}
+
+/// How the wait for a release ends that was on the way at first, and the release as it is then.
+async fn wait(
+    session: &Session,
+    first: ExchangeRelease,
+    name: &str,
+    target: &Target,
+    timeout: SignedDuration,
+) -> Result<(Ending, ExchangeRelease), Problem> {
+    let judged = follow(session, name, timeout, |now| {
+        judge(target, now).map(|ending| (ending, now.clone()))
+    });
+    Ok(match judged.await? {
+        Seen::Judged(judged) => judged,
+        Seen::TimedOut(last) => (Ending::TimedOut, last.map_or(first, |last| *last)),
+    })
 }
 
 fn report<'a>(

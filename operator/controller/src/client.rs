@@ -97,3 +97,25 @@ pub async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T
         Err(_) => Err(CallError::Timeout),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::coordination::v1::Lease;
+    use kube::api::ListParams;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// The kernel takes the connection, and nobody reads from it.
+    #[tokio::test]
+    async fn an_api_server_that_hangs_is_waited_for_no_longer_than_a_call_may_take() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}", listener.local_addr().unwrap());
+        let config = Config::new(uri.parse().unwrap());
+        let leases: Api<Lease> = within(&changeover_client::connect(config).unwrap(), None);
+        let every = ListParams::default();
+        let call = bounded(leases.list(&every));
+        let answer = tokio::time::timeout(CALL_TIMEOUT * 2, call).await;
+        assert!(matches!(answer, Ok(Err(CallError::Timeout))), "{answer:?}");
+    }
+}

@@ -62,7 +62,10 @@ impl Election {
             ticks.tick().await;
             let sent = Instant::now();
             match self.round().await {
-                Ok(true) => return sent,
+                Ok(true) => {
+                    tracing::info!(lease = self.name, "leads");
+                    return sent;
+                }
                 Ok(false) => {}
                 Err(error) => {
                     tracing::warn!(%error, "waits as a standby: the lease cannot be read")

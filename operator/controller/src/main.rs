@@ -17,6 +17,7 @@ mod shelf;
 mod shown;
 mod slim;
 mod tell;
+mod term;
 mod wake;
 mod watching;
 mod web;

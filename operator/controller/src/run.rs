@@ -1,16 +1,16 @@
 //! Joins everything: web server from the start, then the lease, then the work on releases.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::ready;
 use futures::stream::{BoxStream, select_all};
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use kube::Api;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::Config;
 use kube::runtime::{WatchStreamExt, reflector};
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -26,14 +26,13 @@ use crate::reconcile::reconcile;
 use crate::settings::Settings;
 use crate::shelf::{Release, Watched};
 use crate::shown::{Present, Shown};
+use crate::term::Term;
 use crate::wake::Waker;
 use crate::watching::watched;
 use crate::web;
 
 /// Releases that are worked on at the same time.
 const TURNS: usize = 8;
-/// How long a reconcile in progress may go on after SIGTERM.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Why the operator ends by itself.
 #[derive(Debug, Error)]
@@ -46,7 +45,7 @@ pub enum RunError {
     /// The client for our own pods could not be built.
     #[error("HTTP client: {0}")]
     Http(#[from] reqwest::Error),
-    /// The web server ended.
+    /// The address of the web server is taken.
     #[error("web server on {0}: {1}")]
     Web(std::net::SocketAddr, #[source] std::io::Error),
     /// Signals cannot be awaited.
@@ -85,59 +84,27 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         leading,
     });
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signal)?;
-    let mut election = Election::new(
-        client.clone(),
+    let listener = TcpListener::bind(settings.listen).await;
+    let listener = listener.map_err(|error| RunError::Web(settings.listen, error))?;
+    let election = Election::new(
+        client,
         &settings.pod_namespace,
         &settings.lease_name,
         &settings.pod_name,
     );
-    let web = web::serve(settings.listen, ctx.clone());
-    tokio::pin!(web);
-
-    let won = tokio::select! {
-        ended = &mut web => return web_ended(ended, &settings),
-        _ = terminate.recv() => return Ok(()),
-        won = election.win() => won,
-    };
-    tracing::info!(lease = settings.lease_name, "leads");
-    ctx.metrics.lead(true);
-    lead.send_replace(true);
     let (stop, stopped) = watch::channel(false);
-    let mut work = tokio::spawn(control(
-        settings.namespaces(),
-        reasons,
-        ctx.clone(),
-        stopped,
-    ));
-
+    let work = control(settings.namespaces(), reasons, ctx.clone(), stopped);
+    let term = Term {
+        ctx: ctx.clone(),
+        election,
+        lead,
+        stop,
+    };
+    let terminate = terminate.recv().map(drop);
     tokio::select! {
-        ended = &mut web => return web_ended(ended, &settings),
-        lost = election.hold(won) => {
-            lead.send_replace(false);
-            // Nothing that a former leader began goes on.
-            work.abort();
-            ctx.memory.hush(None);
-            return Err(lost.into());
-        }
-        ended = &mut work => {
-            tracing::error!(?ended, "the work on releases ended");
-            lead.send_replace(false);
-            ctx.memory.hush(None);
-            election.release().await;
-            return Err(RunError::Work);
-        }
-        _ = terminate.recv() => {}
+        never = web::serve(listener, ctx) => match never {},
+        ended = term.serve(work, terminate) => ended,
     }
-    tracing::info!("finishes what is in progress");
-    stop.send_replace(true);
-    let in_time = tokio::time::timeout(GRACE, &mut work).await.is_ok();
-    tracing::info!(in_time, "the work on releases ended");
-    election.release().await;
-    Ok(())
-}
-
-fn web_ended(ended: std::io::Result<()>, settings: &Settings) -> Result<(), RunError> {
-    ended.map_err(|error| RunError::Web(settings.listen, error))
 }
 
 /// Works on releases: each change of one, of a child, or of what is known is a reason to look.

@@ -57,8 +57,8 @@ pub fn revision(revision: &mut ControllerRevision) {
     pack(revision);
 }
 
-/// What it was to be, its Deployment says. Of containers only those tell something that are not ready, or have
-/// ended before.
+/// What it was to be, its Deployment says. Of its phase only the end tells something; of containers those that are
+/// not ready, or have ended before.
 pub fn pod(pod: &mut Pod) {
     plain(pod);
     pod.metadata.owner_references = None;
@@ -68,7 +68,9 @@ pub fn pod(pod: &mut Pod) {
     conditions.retain(|condition| matches!(condition.type_.as_str(), "PodScheduled" | "Ready"));
     let mut containers = status.container_statuses.unwrap_or_default();
     containers.retain(|container| !container.ready || container.restart_count > 0);
+    let is_over = |phase: &String| matches!(phase.as_str(), "Failed" | "Succeeded");
     pod.status = Some(PodStatus {
+        phase: status.phase.filter(is_over),
         conditions: Some(conditions),
         container_statuses: Some(containers).filter(|containers| !containers.is_empty()),
         pod_ip: status.pod_ip,
@@ -141,6 +143,19 @@ mod tests {
         let [starts, _, ended] = containers;
         let kept = json!({"conditions": conditions, "containerStatuses": [starts, ended], "podIP": "10.0.0.1"});
         assert_eq!((&pod["status"], pod.get("spec")), (&kept, None));
+    }
+
+    /// It holds no client any more, and a drain does not wait for its answer.
+    #[test]
+    fn of_a_pod_that_it_is_over_is_kept() {
+        let phase = |phase: &str| {
+            let status = json!({"phase": phase, "podIP": "10.0.0.1"});
+            let pod = slimmed(pod, json!({"metadata": {}, "status": status}));
+            pod["status"]["phase"].clone()
+        };
+        let kept = ["Pending", "Running", "Succeeded", "Failed"].map(phase);
+        let [none, over] = [Value::Null, json!("Succeeded")];
+        assert_eq!(kept, [none.clone(), none, over, json!("Failed")]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `/healthz`, `/readyz` and `/metrics`, from the first moment on: a standby serves them too.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -14,14 +14,13 @@ use tokio::net::TcpListener;
 
 use crate::context::Context;
 
+/// From a connection that could not be taken to the next try.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// Serves until the process ends.
-///
-/// # Errors
-/// When the address is taken.
-pub async fn serve(listen: SocketAddr, ctx: Arc<Context>) -> std::io::Result<()> {
-    let listener = TcpListener::bind(listen).await?;
+pub async fn serve(listener: TcpListener, ctx: Arc<Context>) -> Infallible {
     loop {
-        let (stream, _) = listener.accept().await?;
+        let (stream, _) = next(async || listener.accept().await).await;
         let ctx = ctx.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request| {
@@ -36,6 +35,19 @@ pub async fn serve(listen: SocketAddr, ctx: Arc<Context>) -> std::io::Result<()>
                 tracing::debug!(%error, "connection ended");
             }
         });
+    }
+}
+
+/// The next connection. That one cannot be taken, with too many files open for a moment, is no reason to end.
+async fn next<C>(mut accept: impl AsyncFnMut() -> std::io::Result<C>) -> C {
+    loop {
+        match accept().await {
+            Ok(connection) => return connection,
+            Err(error) => {
+                tracing::warn!(%error, "a connection cannot be taken; tried again in {PAUSE:?}");
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -59,4 +71,27 @@ fn answer(request: &Request<Incoming>, ctx: &Context) -> Response<Full<Bytes>> {
         .headers_mut()
         .insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Error;
+    use std::time::Instant;
+
+    use super::{PAUSE, next};
+
+    #[tokio::test]
+    async fn a_connection_that_cannot_be_taken_ends_nothing() {
+        let began = Instant::now();
+        let mut failures = 2;
+        let taken = next(async || {
+            if failures == 0 {
+                return Ok("connection");
+            }
+            failures -= 1;
+            Err(Error::other("too many open files"))
+        });
+        assert_eq!(taken.await, "connection");
+        assert!(began.elapsed() >= 2 * PAUSE, "it does not spin");
+    }
 }

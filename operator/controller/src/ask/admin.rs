@@ -29,6 +29,10 @@ pub async fn call(http: &Http, target: &AdminTarget) -> Result<Finding, String> 
             ("PUT", "/role", Some(body.to_string()), TIMEOUT)
         }
     };
+    let _place = match target.call {
+        AdminCall::Undrain { .. } => None,
+        AdminCall::Drain { .. } | AdminCall::Role { .. } => http.notice().await,
+    };
     let headers = [("content-type".to_owned(), "application/json".to_owned())];
     let call = Call {
         host: &target.ip,

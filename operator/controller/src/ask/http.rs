@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use changeover_engine::journey::{NoReply, Reply};
 use reqwest::{Client, Method, Url, redirect};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// How many requests of one kind are under way at the same time: each is an open file, and a large release asks for
+/// more than a process may have.
+pub const AT_ONCE: usize = 64;
 
 /// Most of an answer's body that is read.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -15,7 +20,11 @@ const CONNECT: Duration = Duration::from_millis(1500);
 
 /// Sends requests.
 #[derive(Debug)]
-pub struct Http(Client);
+pub struct Http {
+    client: Client,
+    checks: Semaphore,
+    notices: Semaphore,
+}
 
 /// One request.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +51,21 @@ impl Http {
             .pool_max_idle_per_host(0)
             .user_agent(concat!("changeover-operator/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self(client))
+        Ok(Self {
+            client,
+            checks: Semaphore::new(AT_ONCE),
+            notices: Semaphore::new(AT_ONCE),
+        })
+    }
+
+    /// Waits for a place among the probes and the steps of journeys, kept until it is dropped.
+    pub async fn check(&self) -> Option<SemaphorePermit<'_>> {
+        self.checks.acquire().await.ok()
+    }
+
+    /// Waits for a place among what pods are told, which no probe holds up.
+    pub async fn notice(&self) -> Option<SemaphorePermit<'_>> {
+        self.notices.acquire().await.ok()
     }
 
     /// Sends a request and reads the answer, within a time limit for both.
@@ -59,7 +82,7 @@ impl Http {
     async fn exchange(&self, call: &Call<'_>) -> Result<Reply, NoReply> {
         let method = Method::from_bytes(call.method.as_bytes())
             .map_err(|_| lost(format!("{} is no method", call.method)))?;
-        let mut request = self.0.request(method, url(call).map_err(lost)?);
+        let mut request = self.client.request(method, url(call).map_err(lost)?);
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
@@ -72,23 +95,29 @@ impl Http {
             headers.filter_map(|(k, v)| Some((k.to_string(), v.to_str().ok()?.to_owned())));
         let headers = headers.collect();
         let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| lost(cause(&error)))?
+        while body.len() < BODY_LIMIT
+            && let Some(chunk) = response
+                .chunk()
+                .await
+                .map_err(|error| lost(cause(&error)))?
         {
             body.extend_from_slice(&chunk);
-            if body.len() > BODY_LIMIT {
-                let why = format!("the body is longer than {BODY_LIMIT} bytes");
-                return Err(lost(why));
-            }
         }
+        body.truncate(BODY_LIMIT);
         Ok(Reply {
             status: response.status().as_u16(),
             headers,
             body,
         })
     }
+}
+
+/// Why an answer is not as expected; where the rest of its body would be needed to tell, that too.
+pub fn blame(why: String, body_bytes: usize) -> String {
+    if body_bytes < BODY_LIMIT {
+        return why;
+    }
+    format!("{why} (of a body no more than {BODY_LIMIT} bytes are read)")
 }
 
 fn no_reply(error: &reqwest::Error) -> NoReply {

@@ -110,6 +110,7 @@ async fn smoke(http: &Http, target: &ProbeTarget) -> Result<(), String> {
         headers: &[],
         body: None,
     };
+    let _place = http.check().await;
     let reply = http
         .send(&call, probe.timeout.into())
         .await
@@ -118,5 +119,5 @@ async fn smoke(http: &Http, target: &ProbeTarget) -> Result<(), String> {
         status: reply.status,
         body: reply.body,
     };
-    judge(&probe.expect, &answer)
+    judge(&probe.expect, &answer).map_err(|why| http::blame(why, answer.body.len()))
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use changeover_engine::{AdminCall, AdminTarget, Ask, Clients, Finding, JourneyRun};
+use changeover_engine::{AdminCall, AdminTarget, Ask, Clients, Finding, JourneyRun, ProbeTarget};
+use futures::future::{join, join_all};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -55,6 +57,40 @@ async fn answer(
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status.try_into().unwrap();
     Ok(response)
+}
+
+/// Answers everything, each after a while; the most that it had to answer at the same time.
+async fn slow_server(takes: Duration) -> (i32, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = i32::from(listener.local_addr().unwrap().port());
+    let (now, most) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+    let seen = most.clone();
+    let answer = service_fn(move |_: Request<Incoming>| {
+        most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let now = now.clone();
+        async move {
+            tokio::time::sleep(takes).await;
+            now.fetch_sub(1, Ordering::Relaxed);
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
+        }
+    });
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let server = hyper::server::conn::http1::Builder::new();
+            tokio::spawn(server.serve_connection(TokioIo::new(stream), answer.clone()));
+        }
+    });
+    (port, seen)
+}
+
+fn smoke(port: i32, probe: serde_json::Value) -> Ask {
+    Ask::Smoke(ProbeTarget {
+        pod: "user-1".to_owned(),
+        ip: "127.0.0.1".to_owned(),
+        port,
+        probe: serde_json::from_value(probe).unwrap(),
+    })
 }
 
 fn admin(port: i32, call: AdminCall) -> Ask {
@@ -150,6 +186,52 @@ async fn a_journey_that_fails_names_the_step_and_no_body() {
     let step = "journey sign-up, step 1 (user GET /v1/users)";
     assert!(why.starts_with(step), "{why}");
     assert!(why.contains("500") && !why.contains("secret"), "{why}");
+}
+
+#[tokio::test]
+async fn of_a_long_answer_the_beginning_is_read_and_the_status_counts() {
+    let rest = "x".repeat(1 << 20);
+    let long = format!(r#"{{"version": "2.0.0", "rest": "{rest}"}}"#).leak();
+    let (port, _) = server(&[("/version", 200, long)]).await;
+    let probe = |expect| smoke(port, json!({"path": "/version", "expect": expect}));
+    let step = |expect| json!([{"service": "user", "path": "/version", "expect": expect}]);
+    let status = json!({"status": 200});
+    for ask in [probe(status.clone()), journey(port, step(status))] {
+        assert_eq!(asked(ask).await, Ok(Finding::Fine));
+    }
+    let version = json!({"json": {"$.version": "2.0.0"}});
+    for ask in [probe(version.clone()), journey(port, step(version))] {
+        let why = asked(ask).await.unwrap_err();
+        let told = "(of a body no more than 65536 bytes are read)";
+        assert!(why.contains("JSON") && why.ends_with(told), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn so_many_are_asked_at_once_and_a_way_back_waits_for_none_of_them() {
+    let takes = Duration::from_millis(500);
+    let (port, most) = slow_server(takes).await;
+    let http = Http::new().unwrap();
+    // Those that are sent last wait for longer than an answer may take.
+    let probe = smoke(port, json!({"path": "/version", "timeout": "1s"}));
+    let probes = join_all((0..3 * http::AT_ONCE).map(|_| carry_out(&http, &probe)));
+    let role = AdminCall::Role {
+        epoch: 2,
+        live: true,
+    };
+    let told = [AdminCall::Undrain { epoch: 2 }, role].map(|call| admin(port, call));
+    let began = Instant::now();
+    let told = async {
+        let told = join_all(told.iter().map(|ask| carry_out(&http, ask))).await;
+        (told, began.elapsed())
+    };
+    let (probed, (told, took)) = join(probes, told).await;
+    for found in probed.into_iter().chain(told) {
+        assert_eq!(found, Ok(Finding::Fine));
+    }
+    assert!(took < 2 * takes, "{took:?}");
+    let most = most.load(Ordering::Relaxed);
+    assert!(most <= http::AT_ONCE + 2, "{most} at once");
 }
 
 /// The kernel drops what knocks at a full queue, as a node drops what goes to a Service that it does not know yet.

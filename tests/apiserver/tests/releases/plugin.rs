@@ -4,8 +4,8 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result};
 use changeover_apiserver_tests::{NAME, Person, Sandbox, exchange};
-use changeover_crds::{ExchangeRelease, Phase};
-use kube::api::DeleteParams;
+use changeover_crds::{ExchangeRelease, Phase, names};
+use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -27,6 +27,19 @@ async fn ann(sandbox: &Sandbox) -> Result<Person> {
 async fn people_see_pause_approve_and_take_back_a_release() -> Result<()> {
     let (sandbox, _operator) = with_first_release().await?;
     sandbox.check_approvals().await?;
+    // From a backup, by another than who approved it then.
+    let mut restored = exchange("1.0.0");
+    restored["metadata"] = json!({
+        "name": "restored",
+        "annotations": {names::PROMOTE: "v1:0123", names::PROMOTE_BY: "ann"},
+    });
+    let trial = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    let releases = sandbox.api::<ExchangeRelease>();
+    let restored = serde_json::from_value(restored)?;
+    releases.create(&trial, &restored).await?;
     let ann = ann(&sandbox).await?;
     let mallory = sandbox.person("mallory", &[(RELEASES, ASK)]).await?;
 
@@ -88,6 +101,12 @@ async fn people_see_pause_approve_and_take_back_a_release() -> Result<()> {
     ann.exr(&["wait", NAME, "--for=live"])
         .await?
         .expect(0, "2.0.0 is live on green")?;
+    ann.exr(&["wait", NAME, "--for=live", "--timeout=0s"])
+        .await?
+        .expect(0, "2.0.0 is live on green")?;
+    ann.exr(&["wait", NAME, "--for=rolledback", "--timeout=0s"])
+        .await?
+        .expect(3, "not reached within 0s")?;
     let release = sandbox.release().await?;
     let approval = status(&release)?.approval.as_ref().context("no approval")?;
     assert_eq!(approval.by.as_deref(), Some("ann"));
