@@ -98,7 +98,17 @@ impl Scope<'_> {
 
     async fn send_as<K: Kept>(&self, request: &Request) -> Result<bool, CallError> {
         match request {
-            Request::Create(child) => self.create::<K>(child).await,
+            Request::Create(child) => match self.create::<K>(child).await {
+                Err(taken) if taken.code() == 409 => self.reclaim::<K>(request, taken).await,
+                answer => answer,
+            },
+            Request::Reclaim(target) => {
+                let mut metadata = pinned(target);
+                let labels = json!({names::RELEASE: self.of.name});
+                metadata.insert("labels".to_owned(), labels);
+                let patch = Patch::Merge(json!({"metadata": metadata}));
+                self.patch::<K>(target, &params(), &patch).await
+            }
             Request::Apply { target, child } => {
                 let mut manifest = child.manifest.clone();
                 if let Some(Value::Object(metadata)) = manifest.pointer_mut("/metadata") {
@@ -132,6 +142,25 @@ impl Scope<'_> {
         let made = bounded(self.ctx.client.request::<K>(request)).await?;
         K::shelf(self.cache).learn(made);
         Ok(true)
+    }
+
+    /// A name is taken: by what watches do not show, if it is a child that lost its label.
+    async fn reclaim<K: Kept>(
+        &self,
+        request: &Request,
+        taken: CallError,
+    ) -> Result<bool, CallError> {
+        let metrics = &self.ctx.metrics;
+        metrics.request("get", request.kind().as_str());
+        let standing = bounded(self.api::<K>().get(request.name())).await;
+        let Some(instead) = standing
+            .ok()
+            .and_then(|standing| request.instead(&standing))
+        else {
+            return Err(taken);
+        };
+        metrics.request(instead.verb(), instead.kind().as_str());
+        Box::pin(self.send_as::<K>(&instead)).await
     }
 
     async fn patch<K: Kept>(

@@ -36,17 +36,31 @@ pub(crate) fn drifted<K: ResourceExt + Serialize>(
 fn covers(actual: &Value, wanted: &Value) -> bool {
     match (actual, wanted) {
         (Value::Object(actual), Value::Object(wanted)) => wanted.iter().all(|(key, wanted)| {
-            actual
-                .get(key)
-                .map_or_else(|| is_empty(wanted), |actual| covers(actual, wanted))
+            let is_covered = |actual| match key.as_str() {
+                "limits" | "requests" => covers_quantities(actual, wanted),
+                "sizeLimit" => is_same_quantity(actual, wanted),
+                _ => covers(actual, wanted),
+            };
+            actual.get(key).map_or_else(|| is_empty(wanted), is_covered)
         }),
         (Value::Array(actual), Value::Array(wanted)) => covers_list(actual, wanted),
-        (Value::String(actual), Value::String(wanted)) => {
-            actual == wanted
-                || thousandths(actual).is_some_and(|value| thousandths(wanted) == Some(value))
-        }
         _ => actual == wanted,
     }
+}
+
+fn covers_quantities(actual: &Value, wanted: &Value) -> bool {
+    let mut wanted = wanted.as_object().into_iter().flatten();
+    wanted.all(|(key, wanted)| {
+        actual
+            .get(key)
+            .is_some_and(|actual| is_same_quantity(actual, wanted))
+    })
+}
+
+/// The API server writes quantities in its own way.
+fn is_same_quantity(actual: &Value, wanted: &Value) -> bool {
+    let value = |quantity: &Value| quantity.as_str().and_then(thousandths);
+    actual == wanted || value(actual).is_some_and(|actual| value(wanted) == Some(actual))
 }
 
 fn covers_list(actual: &[Value], wanted: &[Value]) -> bool {
@@ -112,10 +126,14 @@ mod tests {
 
     #[test]
     fn quantities_compare_by_value_and_empty_equals_absent() {
-        assert!(covers(
-            &json!({"memory": "1Gi"}),
-            &json!({"memory": "1024Mi", "x": {}})
-        ));
-        assert!(!covers(&json!({"memory": "1Gi"}), &json!({"memory": "1G"})));
+        let limits = |memory: &str| json!({"limits": {"memory": memory}});
+        assert!(covers(&limits("1Gi"), &limits("1024Mi")));
+        assert!(!covers(&limits("1Gi"), &limits("1G")));
+        assert!(covers(&json!({}), &json!({"x": {}})));
+        let variable = |value: &str| json!([{"name": "LIMIT", "value": value}]);
+        assert!(
+            !covers(&variable("1000m"), &variable("1")),
+            "it is no quantity"
+        );
     }
 }
