@@ -118,12 +118,19 @@ const NESTED: usize = 2;
 
 /// JSONPath to any JSON value, but one so deep that no client could read the release.
 pub(crate) fn json_expectations(_: &mut SchemaGenerator) -> Schema {
-    let innermost = json_schema!({ "x-kubernetes-preserve-unknown-fields": true, "maxItems": 0, "maxProperties": 0 });
-    let mut value = (0..NESTED).fold(innermost, |within, _| {
-        json_schema!({ "x-kubernetes-preserve-unknown-fields": true, "items": within, "additionalProperties": within })
+    // The API server drops a null that is not allowed, and with it what was expected.
+    let any = json_schema!({ "x-kubernetes-preserve-unknown-fields": true, "nullable": true });
+    let mut innermost = any.clone();
+    for limit in ["maxItems", "maxProperties"] {
+        innermost.insert(limit.to_owned(), 0.into());
+    }
+    let value = (0..NESTED).fold(innermost, |within, _| {
+        let mut value = any.clone();
+        for each in ["items", "additionalProperties"] {
+            value.insert(each.to_owned(), within.clone().to_value());
+        }
+        value
     });
-    // The API server drops a null otherwise, and with it what was expected.
-    value.insert("nullable".to_owned(), true.into());
     json_schema!({
         "type": "object",
         "maxProperties": 32,

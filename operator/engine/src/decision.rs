@@ -196,11 +196,13 @@ impl Request {
         let Self::Create(child) = self else {
             return None;
         };
-        let owner = child.manifest.pointer("/metadata/ownerReferences/0/uid")?;
+        let metadata = child.manifest.get("metadata")?;
+        let owner = metadata.pointer("/ownerReferences/0/uid")?;
         let mut owners = standing.owner_references().iter();
         let is_ours = owners.any(|o| o.controller == Some(true) && *owner == *o.uid);
         let is_lost = standing.meta().deletion_timestamp.is_none()
-            && !standing.labels().contains_key(names::RELEASE);
+            && metadata["labels"][names::RELEASE].as_str()
+                != standing.labels().get(names::RELEASE).map(String::as_str);
         (is_ours && is_lost).then(|| Self::Reclaim(target(child.kind, standing)))
     }
 

@@ -37,8 +37,7 @@ fn covers(actual: &Value, wanted: &Value) -> bool {
     match (actual, wanted) {
         (Value::Object(actual), Value::Object(wanted)) => wanted.iter().all(|(key, wanted)| {
             let is_covered = |actual| match key.as_str() {
-                "limits" | "requests" => covers_quantities(actual, wanted),
-                "sizeLimit" => is_same_quantity(actual, wanted),
+                "resources" | "emptyDir" => covers_quantities(actual, wanted),
                 _ => covers(actual, wanted),
             };
             actual.get(key).map_or_else(|| is_empty(wanted), is_covered)
@@ -48,19 +47,19 @@ fn covers(actual: &Value, wanted: &Value) -> bool {
     }
 }
 
+/// The same where quantities stand, which the API server writes in its own way.
 fn covers_quantities(actual: &Value, wanted: &Value) -> bool {
-    let mut wanted = wanted.as_object().into_iter().flatten();
-    wanted.all(|(key, wanted)| {
-        actual
-            .get(key)
-            .is_some_and(|actual| is_same_quantity(actual, wanted))
+    let Some(wanted) = wanted.as_object() else {
+        let value = |quantity: &Value| quantity.as_str().and_then(thousandths);
+        return actual == wanted || value(actual).is_some_and(|a| value(wanted) == Some(a));
+    };
+    wanted.iter().all(|(key, wanted)| {
+        let actual = actual.get(key);
+        actual.map_or_else(
+            || is_empty(wanted),
+            |actual| covers_quantities(actual, wanted),
+        )
     })
-}
-
-/// The API server writes quantities in its own way.
-fn is_same_quantity(actual: &Value, wanted: &Value) -> bool {
-    let value = |quantity: &Value| quantity.as_str().and_then(thousandths);
-    actual == wanted || value(actual).is_some_and(|actual| value(wanted) == Some(actual))
 }
 
 fn covers_list(actual: &[Value], wanted: &[Value]) -> bool {
@@ -126,10 +125,12 @@ mod tests {
 
     #[test]
     fn quantities_compare_by_value_and_empty_equals_absent() {
-        let limits = |memory: &str| json!({"limits": {"memory": memory}});
+        let limits = |memory: &str| json!({"resources": {"limits": {"memory": memory}}});
         assert!(covers(&limits("1Gi"), &limits("1024Mi")));
         assert!(!covers(&limits("1Gi"), &limits("1G")));
         assert!(covers(&json!({}), &json!({"x": {}})));
+        let labels = |limits: &str| json!({"labels": {"limits": limits}});
+        assert!(!covers(&labels("b"), &labels("a")));
         let variable = |value: &str| json!([{"name": "LIMIT", "value": value}]);
         assert!(
             !covers(&variable("1000m"), &variable("1")),

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::decision::{Kind, Request};
 use crate::endpoints::Endpoints;
+use crate::explain;
 use crate::live;
 use crate::machine::Turn;
 use crate::observation::Failure;
@@ -108,6 +109,8 @@ pub(crate) fn advance(turn: &Turn<'_>, to: &ColourStatus, journal: &SwitchStatus
     if turn.next.phase == Some(Phase::Switching) && flips.iter().any(is_made) {
         flips.retain(is_made);
     }
+    // Backward what stands is enough, where a name that is needed was taken meanwhile.
+    let left = left_out(turn, &mut flips);
     let moved = flips.len();
     flips.retain(|flip| !live::is_too_soon(turn, flip, journal.epoch));
     if !flips.is_empty() {
@@ -117,11 +120,8 @@ pub(crate) fn advance(turn: &Turn<'_>, to: &ColourStatus, journal: &SwitchStatus
         let why = "selectors are changed by someone else as soon as they are set";
         return Progress::Unverified(why.to_owned());
     }
-    match stored
-        .services
-        .iter()
-        .find(|s| !is_verified(world, &s.name, to))
-    {
+    let mut services = stored.services.iter().filter(|s| !left.contains(&s.name));
+    match services.find(|s| !is_verified(world, &s.name, to)) {
         Some(service) => Progress::Unverified(format!(
             "EndpointSlices of Service {} do not show {} alone yet",
             names::live_service(&world.name(), &service.name),
@@ -129,6 +129,19 @@ pub(crate) fn advance(turn: &Turn<'_>, to: &ColourStatus, journal: &SwitchStatus
         )),
         None => Progress::Done,
     }
+}
+
+/// Takes out of a way back the live Services that cannot be made for now; whose they are. They are repaired once it is
+/// done: it must not be held for ever by a name that someone else has.
+fn left_out(turn: &Turn<'_>, flips: &mut Vec<Request>) -> Vec<String> {
+    let is_left = |flip: &Request| {
+        turn.next.phase == Some(Phase::RollingBack)
+            && matches!(flip, Request::Create(_))
+            && explain::put_off(turn.world, flip, turn.now).is_some()
+    };
+    let left = flips.extract_if(.., |flip| is_left(flip));
+    left.filter_map(|flip| Some(flip.flips()?.0.to_owned()))
+        .collect()
 }
 
 /// Why nothing may be moved: another operator has moved it since.

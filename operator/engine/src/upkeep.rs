@@ -243,10 +243,7 @@ fn coloured<'a, K: ResourceExt + 'a>(
     pointed: &'a [Colour],
 ) -> impl Iterator<Item = Request> {
     objects.into_iter().filter_map(move |object| {
-        // Told by its name: a label that someone puts on a live Service must not pass it off for one of a colour.
-        let colour = Colour::ALL
-            .into_iter()
-            .find(|colour| object.name_any().ends_with(&format!("-{colour}")));
+        let colour = world.colour_of(object);
         let deletable = world.is_ours(object)
             && object.meta().deletion_timestamp.is_none()
             && colour.is_some_and(|c| !pointed.contains(&c))

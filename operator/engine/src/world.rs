@@ -108,11 +108,23 @@ impl<'a> World<'a> {
 
     /// The service that a live Service is of. Its name says so: labels anyone can edit.
     pub(crate) fn service_of(&self, live: &'a Service) -> &'a str {
-        let name = live.metadata.name.as_deref().unwrap_or_default();
-        let of_release = name.strip_prefix(self.name().as_str());
-        of_release
-            .and_then(|name| name.strip_prefix('-'))
-            .unwrap_or_default()
+        self.after_release(live).unwrap_or_default()
+    }
+
+    /// The colour that a child is of, by its name. A label must not pass a live Service off for one of a colour.
+    pub(crate) fn colour_of(&self, child: &'a impl ResourceExt) -> Option<Colour> {
+        let name = self.after_release(child)?;
+        // A service may be called `blue`; its live Service is of no colour.
+        let is_of = |colour: &Colour| {
+            name.strip_suffix(colour.as_str())
+                .is_some_and(|of| of.len() > 1 && of.ends_with('-'))
+        };
+        Colour::ALL.into_iter().find(is_of)
+    }
+
+    fn after_release(&self, child: &'a impl ResourceExt) -> Option<&'a str> {
+        let name = child.meta().name.as_deref()?;
+        name.strip_prefix(self.name().as_str())?.strip_prefix('-')
     }
 
     /// Whether a live Service selects exactly this colour and revision of its service.

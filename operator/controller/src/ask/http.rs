@@ -7,9 +7,9 @@ use changeover_engine::journey::{NoReply, Reply};
 use reqwest::{Client, Method, Url, redirect};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// How many requests of one kind are under way at the same time: each is an open file, and a large release asks for
-/// more than a process may have.
-pub const AT_ONCE: usize = 64;
+/// How many requests of one kind are under way at the same time, of all releases: each is an open file, of which a
+/// process may have 1024 where nobody allows more.
+pub const AT_ONCE: usize = 256;
 
 /// Most of an answer's body that is read.
 const BODY_LIMIT: usize = 64 * 1024;

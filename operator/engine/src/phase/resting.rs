@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::baking;
-use crate::capacity::half_of;
 use crate::flip::Progress;
 use crate::machine::{Move, Turn, after, soonest};
 use crate::news::News;
@@ -44,12 +43,10 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
 
 /// A first install that was given up while its Services were made: repairs have made all of them since.
 fn is_first_switch_done(turn: &Turn<'_>) -> bool {
-    let journal = turn.next.switch.as_ref();
-    let open = journal.filter(|journal| journal.finished_at.is_none());
-    let moved = turn.next.live.as_ref().zip(open);
-    moved.is_some_and(|(live, journal)| {
-        live.colour == journal.to && matches!(flip::advance(turn, live, journal), Progress::Done)
-    })
+    let (live, journal) = (turn.next.live.as_ref(), turn.next.switch.as_ref());
+    let switch = live.zip(journal).filter(|_| turn.is_first_switch_open());
+    switch
+        .is_some_and(|(live, journal)| matches!(flip::advance(turn, live, journal), Progress::Done))
 }
 
 /// The bake is over: the old colour stays warm for a while, if there is one.
@@ -199,7 +196,7 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
 /// What keeps the live colour from serving its clients, behind a full stop.
 fn degraded(turn: &Turn<'_>) -> String {
     let live = turn.next.live.as_ref();
-    let broken = live.filter(|live| !turn.world.serves(live, half_of));
+    let broken = live.filter(|live| !turn.world.can_take(live, None));
     broken.map_or_else(String::new, |live| {
         let trouble = explain::because(turn.world, live);
         format!(". {} cannot serve{trouble}", live.version)

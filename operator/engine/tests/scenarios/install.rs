@@ -17,6 +17,7 @@ stories!(
     abort_of_the_fix_after_a_first_install_that_lost_its_pods,
     retry_of_a_first_install_that_lost_its_pods,
     first_install_while_paused,
+    way_back_to_a_first_install_that_lacks_a_name,
 );
 
 fn first_install() -> Story {
@@ -209,4 +210,33 @@ fn first_install_while_paused() -> Story {
         })
         .when(|w| w.annotate("pause", ""))
         .then("and goes on", |w| is_live(w, "Live", "1", "blue"))
+}
+
+/// What could be made of it is live; the version after it has no such service, and fails.
+fn way_back_to_a_first_install_that_lacks_a_name() -> Story {
+    Story::given(
+        "way back to a first install that lacks a name",
+        World::new(exchange("1")),
+    )
+    .when(|w| {
+        w.create("Service", "shop-trade");
+        w.until("Rejected");
+        is_live(w, "Rejected", "1", "blue");
+        w.apply(spec("2", |s| {
+            s["services"].as_array_mut().unwrap().remove(1);
+            let steps = &mut s["verification"]["journeys"][0]["steps"];
+            steps.as_array_mut().unwrap().truncate(1);
+        }));
+        w.until("Baking");
+        w.annotate("abort", "1");
+        w.until("RolledBack");
+        w.delete("Service", "shop-trade");
+    })
+    .then(
+        "it ends without the name, and takes it once it is free",
+        |w| {
+            is_live(w, "RolledBack", "1", "blue");
+            assert!(!w.raw("Service", "shop-trade").is_null());
+        },
+    )
 }

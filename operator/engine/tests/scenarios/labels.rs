@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
-use crate::model::{Story, World, exchange, live};
+use crate::model::{Story, World, exchange, live, spec};
 
 use super::stories;
 
 stories!(
     live_service_labelled_as_of_a_colour,
+    service_with_the_name_of_a_colour,
     live_service_without_its_service,
     way_back_without_the_service_of_a_live_service,
     orphans_of_a_release_before,
@@ -45,6 +46,24 @@ fn live_service_labelled_as_of_a_colour() -> Story {
         .then("and moves with the others", |w| {
             assert!(!was_deleted(w));
             assert_eq!((w.phase().as_str(), version(w).as_str()), ("Warm", "2"));
+        })
+}
+
+fn service_with_the_name_of_a_colour() -> Story {
+    Story::given("service with the name of a colour", live())
+        .when(|w| {
+            w.apply(spec("2", |s| {
+                let mut service = s["services"][2].clone();
+                service["name"] = "blue".into();
+                s["services"].as_array_mut().unwrap().push(service);
+            }));
+        })
+        .after(1801)
+        .then("its live Service is of no colour", |w| {
+            assert!(!w.raw("Service", "shop-blue").is_null());
+            let log = w.api.log.join("\n");
+            assert!(!log.contains("Delete Service shop-blue\n"), "{log}");
+            assert_eq!((w.phase().as_str(), version(w).as_str()), ("Live", "2"));
         })
 }
 

@@ -1,5 +1,7 @@
 //! What is just enough for a way back out of a bake, and what is just not.
 
+use changeover_engine::Step;
+
 use crate::model::{Story, World, live, spec};
 
 use super::approval::version_2_is_live;
@@ -7,6 +9,7 @@ use super::switch::rolled_back;
 use super::{released, stories};
 
 stories!(
+    more_probes_than_are_asked_at_once,
     one_of_two_pods_is_missing,
     one_of_three_pods_is_missing,
     the_only_pod_is_missing,
@@ -97,4 +100,25 @@ fn two_journeys_fail_once_each() -> Story {
     watched("two journeys fail once each", &["user", "trade"])
         .during("Baking", |w| one_run_fails(w, &["user:2", "trade:2"]))
         .then("that is not the same one twice", version_2_is_live)
+}
+
+/// Five pods with so many probes each.
+fn more_probes_than_are_asked_at_once() -> Story {
+    Story::given("more probes than are asked at once", live())
+        .when(|w| {
+            w.apply(spec("2", |s| {
+                for service in s["services"].as_array_mut().unwrap() {
+                    let probe = |n| serde_json::json!({"path": format!("/version?{n}")});
+                    service["smoke"] = (0..16).map(probe).collect();
+                }
+            }));
+            w.until("Verifying");
+            let Step::Ask(questions) = &w.decision().step else {
+                panic!("nothing is asked");
+            };
+            assert_eq!(questions.len(), 64);
+        })
+        .then("all are asked in the end", |w| {
+            assert_eq!(w.status().live.unwrap().version, "2");
+        })
 }

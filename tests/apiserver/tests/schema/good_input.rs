@@ -104,7 +104,7 @@ async fn expected_values_of_any_kind_come_back_as_they_were_applied() -> Result<
     let sandbox = Sandbox::new().await?;
     let values = json!({
         "$.a": "text", "$.b": 1, "$.c": 1.5, "$.d": true, "$.e": null,
-        "$.f": [], "$.g": {}, "$.h": ["x", {"y": [], "z": 1}, [2, null]], "$.i": {"x": [1], "y": {"z": {}}},
+        "$.f": [], "$.g": {}, "$.h": ["x", {"y": [], "z": 1}, [2, null]], "$.i": {"x": [1], "y": {"z": {}}}, "$.j": {"x": null, "y": {"z": null}},
     });
     let mut release = smoke(json!({"path": "/", "expect": {"status": 200, "json": values}}));
     let expect = "/spec/services/0/smoke/0/expect/json";
