@@ -198,10 +198,13 @@ impl Request {
         };
         let metadata = child.manifest.get("metadata")?;
         let owner = metadata.pointer("/ownerReferences/0/uid")?;
+        let label = metadata
+            .get("labels")
+            .and_then(|labels| labels.get(names::RELEASE));
         let mut owners = standing.owner_references().iter();
         let is_ours = owners.any(|o| o.controller == Some(true) && *owner == *o.uid);
         let is_lost = standing.meta().deletion_timestamp.is_none()
-            && metadata["labels"][names::RELEASE].as_str()
+            && label.and_then(Value::as_str)
                 != standing.labels().get(names::RELEASE).map(String::as_str);
         (is_ours && is_lost).then(|| Self::Reclaim(target(child.kind, standing)))
     }
