@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How many requests of one kind are under way at the same time, of all releases: each is an open file, of which a
 /// process may have 1024 where nobody allows more.
-pub const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 256;
 
 /// Most of an answer's body that is read.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -44,6 +44,11 @@ impl Http {
     /// # Errors
     /// When it cannot be built.
     pub fn new() -> Result<Self, reqwest::Error> {
+        Self::with_places(AT_ONCE)
+    }
+
+    /// One that has so many requests of one kind under way at the same time.
+    pub(super) fn with_places(places: usize) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
@@ -53,8 +58,8 @@ impl Http {
             .build()?;
         Ok(Self {
             client,
-            checks: Semaphore::new(AT_ONCE),
-            notices: Semaphore::new(AT_ONCE),
+            checks: Semaphore::new(places),
+            notices: Semaphore::new(places),
         })
     }
 
