@@ -15,7 +15,6 @@ mod outcome;
 mod people;
 mod pods;
 mod reading;
-mod rest;
 mod seen;
 mod shell;
 mod story;

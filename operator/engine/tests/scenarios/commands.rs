@@ -19,7 +19,7 @@ stories!(
     deletion_of_the_namespace,
 );
 
-pub(super) fn delete_release(w: &mut World) {
+fn delete_release(w: &mut World) {
     let now = w.now();
     w.edit("ExchangeRelease", "shop", |r| {
         r["metadata"]["deletionTimestamp"] = now.into();
@@ -29,7 +29,7 @@ pub(super) fn delete_release(w: &mut World) {
 }
 
 /// The checker refuses every write after the deletion timestamp.
-pub(super) fn nothing_is_written(w: &World) {
+fn nothing_is_written(w: &World) {
     assert!(w.raw("Service", "shop-trade").is_null());
 }
 
