@@ -27,20 +27,27 @@ type Answers = BTreeMap<&'static str, (u16, &'static str)>;
 async fn server(answers: &[(&'static str, u16, &'static str)]) -> (i32, Heard) {
     let answers: Answers = answers.iter().map(|(p, s, b)| (*p, (*s, *b))).collect();
     let heard = Heard::default();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = i32::from(listener.local_addr().unwrap().port());
-    tokio::spawn(accept(listener, answers, heard.clone()));
+    let hears = heard.clone();
+    let port = listen(move |request| answer(request, answers.clone(), hears.clone())).await;
     (port, heard)
 }
 
-async fn accept(listener: TcpListener, answers: Answers, heard: Heard) {
-    loop {
-        let (stream, _) = listener.accept().await.unwrap();
-        let (answers, heard) = (answers.clone(), heard.clone());
-        let service = service_fn(move |request| answer(request, answers.clone(), heard.clone()));
-        let server = hyper::server::conn::http1::Builder::new();
-        tokio::spawn(server.serve_connection(TokioIo::new(stream), service));
-    }
+/// Answers every request so; the port.
+async fn listen<R>(answer: impl Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static) -> i32
+where
+    R: Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = i32::from(listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let server = hyper::server::conn::http1::Builder::new();
+            let service = service_fn(answer.clone());
+            tokio::spawn(server.serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    port
 }
 
 async fn answer(
@@ -61,27 +68,18 @@ async fn answer(
 
 /// Answers everything, each after a while; the most that it had to answer at the same time.
 async fn slow_server(takes: Duration) -> (i32, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = i32::from(listener.local_addr().unwrap().port());
     let (now, most) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
     let seen = most.clone();
-    let answer = service_fn(move |_: Request<Incoming>| {
+    let port = listen(move |_| {
         most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
         let now = now.clone();
         async move {
             tokio::time::sleep(takes).await;
             now.fetch_sub(1, Ordering::Relaxed);
-            Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
+            Ok(Response::new(Full::new(Bytes::new())))
         }
     });
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let server = hyper::server::conn::http1::Builder::new();
-            tokio::spawn(server.serve_connection(TokioIo::new(stream), answer.clone()));
-        }
-    });
-    (port, seen)
+    (port.await, seen)
 }
 
 fn smoke(port: i32, probe: serde_json::Value) -> Ask {
