@@ -46,7 +46,7 @@ pub struct JourneyStep {
     /// What must come back.
     #[serde(default)]
     pub expect: StepExpectation,
-    /// Values for later steps: name to JSONPath (RFC 9535) into the answer's body.
+    /// Values for later steps: name to JSONPath (RFC 9535) into the answer's body, with the limits of one in `expect`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::captures")]
     pub capture: BTreeMap<String, String>,
@@ -104,7 +104,8 @@ pub struct StepExpectation {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::headers")]
     pub headers: BTreeMap<String, String>,
-    /// JSONPath (RFC 9535) to the value it must select. Strings are templates, as in the request.
+    /// JSONPath (RFC 9535) to the value it must select, as in `expect` of a smoke probe. Strings are templates, as in
+    /// the request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::json_expectations")]
     pub json: BTreeMap<String, serde_json::Value>,

@@ -3,8 +3,9 @@
 use kube_core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-/// Go-style, without sign, and small enough for every parser. A typed client writes none at all as `0ns`.
-const DURATION: &str = r"r'^([0-9]{1,6}(\.[0-9]{1,3})?(ns|ms|s|m|h))+$'";
+/// Go-style, without sign, small enough for every parser, and in parts that a time in `status` can have: at least a
+/// microsecond. A typed client writes none at all as `0ns`.
+const DURATION: &str = r"r'^(0ns|([0-9]{1,6}(\.[0-9]{1,3})?(ms|s|m|h))+)$'";
 
 /// A time that may be none at all: `0s`, `90s`, `1h30m`.
 pub(crate) fn window(_: &mut SchemaGenerator) -> Schema {
@@ -112,12 +113,28 @@ fn marks(value: Schema, allowed: &str, message: &str) -> Schema {
     })
 }
 
-/// JSONPath to any JSON value.
+/// How many arrays and objects may stand within each other in an expected value.
+const NESTED: usize = 2;
+
+/// JSONPath to any JSON value, but one so deep that no client could read the release.
 pub(crate) fn json_expectations(_: &mut SchemaGenerator) -> Schema {
+    // The API server drops a null that is not allowed, and with it what was expected.
+    let any = json_schema!({ "x-kubernetes-preserve-unknown-fields": true, "nullable": true });
+    let mut innermost = any.clone();
+    for limit in ["maxItems", "maxProperties"] {
+        innermost.insert(limit.to_owned(), 0.into());
+    }
+    let value = (0..NESTED).fold(innermost, |within, _| {
+        let mut value = any.clone();
+        for each in ["items", "additionalProperties"] {
+            value.insert(each.to_owned(), within.clone().to_value());
+        }
+        value
+    });
     json_schema!({
         "type": "object",
         "maxProperties": 32,
-        "additionalProperties": { "x-kubernetes-preserve-unknown-fields": true },
+        "additionalProperties": value,
     })
 }
 

@@ -55,7 +55,9 @@ pub struct Expectation {
     #[serde(default = "default_status")]
     #[schemars(range(min = 100, max = 599))]
     pub status: u16,
-    /// JSONPath (RFC 9535) to the value it must select.
+    /// JSONPath (RFC 9535) to the value it must select: exactly one, in an answer of which 64 KiB are read. A path
+    /// has at most 256 characters; one `..`, or filters by what is below `@`; no filter within a filter, no list in
+    /// brackets, no `match()` or `search()`. In a value, arrays and objects are at most two deep.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::json_expectations")]
     pub json: BTreeMap<String, serde_json::Value>,

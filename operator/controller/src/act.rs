@@ -1,5 +1,7 @@
 //! Carries out requests, each as the engine wrote it. What the API server answers is known from then on.
 
+use std::borrow::Cow;
+
 use changeover_crds::{ExchangeRelease, ExchangeReleaseStatus, names};
 use changeover_engine::{Child, Failure, Flipped, Kind, Request, Target};
 use jiff::Timestamp;
@@ -31,9 +33,17 @@ pub struct Outcome {
 pub async fn carry_out(scope: Scope<'_>, requests: &[Request]) -> Outcome {
     let metrics = &scope.ctx.metrics;
     let answers = futures::future::join_all(requests.iter().map(async |request| {
-        metrics.request(request.verb(), request.kind().as_str());
-        let answer = scope.send(request).await;
-        (request, answer, Timestamp::now())
+        let mut sent = Cow::Borrowed(request);
+        let mut answer = scope.send(&sent).await;
+        let is_refused = |error: &CallError| matches!(error.code(), 409 | 422);
+        if request.verb() == "create"
+            && answer.as_ref().is_err_and(is_refused)
+            && let Some(instead) = scope.instead(request).await
+        {
+            answer = scope.send(&instead).await;
+            sent = Cow::Owned(instead);
+        }
+        (sent, answer, Timestamp::now())
     }))
     .await;
     let mut outcome = Outcome::default();
@@ -87,6 +97,8 @@ pub async fn write_status(
 impl Scope<'_> {
     /// Sends one request; whether the object changed.
     async fn send(&self, request: &Request) -> Result<bool, CallError> {
+        let metrics = &self.ctx.metrics;
+        metrics.request(request.verb(), request.kind().as_str());
         match request.kind() {
             Kind::ControllerRevision => self.send_as::<ControllerRevision>(request).await,
             Kind::ConfigMap => self.send_as::<ConfigMap>(request).await,
@@ -99,6 +111,13 @@ impl Scope<'_> {
     async fn send_as<K: Kept>(&self, request: &Request) -> Result<bool, CallError> {
         match request {
             Request::Create(child) => self.create::<K>(child).await,
+            Request::Reclaim(target) => {
+                let mut metadata = pinned(target);
+                let labels = json!({names::RELEASE: self.of.name});
+                metadata.insert("labels".to_owned(), labels);
+                let patch = Patch::Merge(json!({"metadata": metadata}));
+                self.patch::<K>(target, &params(), &patch).await
+            }
             Request::Apply { target, child } => {
                 let mut manifest = child.manifest.clone();
                 if let Some(Value::Object(metadata)) = manifest.pointer_mut("/metadata") {
@@ -132,6 +151,25 @@ impl Scope<'_> {
         let made = bounded(self.ctx.client.request::<K>(request)).await?;
         K::shelf(self.cache).learn(made);
         Ok(true)
+    }
+
+    /// What holds the name, or the address, of a child that cannot be made may be what watches do not show: the child,
+    /// without its label.
+    async fn instead(&self, refused: &Request) -> Option<Request> {
+        match refused.kind() {
+            Kind::ControllerRevision => self.instead_as::<ControllerRevision>(refused).await,
+            Kind::ConfigMap => self.instead_as::<ConfigMap>(refused).await,
+            Kind::Service => self.instead_as::<Service>(refused).await,
+            Kind::Deployment => self.instead_as::<Deployment>(refused).await,
+            Kind::PodDisruptionBudget => self.instead_as::<PodDisruptionBudget>(refused).await,
+        }
+    }
+
+    async fn instead_as<K: Kept>(&self, refused: &Request) -> Option<Request> {
+        let (kind, name) = (refused.kind().as_str(), refused.name());
+        self.ctx.metrics.request("get", kind);
+        let standing = bounded(self.api::<K>().get(name)).await.ok()?;
+        refused.instead(&standing)
     }
 
     async fn patch<K: Kept>(

@@ -46,8 +46,8 @@ impl Turn<'_> {
         let before = before.unwrap_or_else(|| now.clone());
         let is_new = |now: &Option<String>, before: &Option<String>| now.is_some() && now != before;
         let pause = annotations.get(names::PAUSE).is_some_and(|v| v == "true");
-        if pause {
-            // It waits for the end of the pause.
+        if pause || self.is_first_switch_open() {
+            // It waits for the end of the pause; and a first release is not watched before all of it can be reached.
             now.retry.clone_from(&before.retry);
         }
         let promoted = now

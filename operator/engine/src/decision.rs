@@ -1,4 +1,4 @@
-use changeover_crds::{Colour, ExchangeReleaseStatus, names};
+use changeover_crds::{Colour, ExchangeReleaseStatus, ResourceExt, names};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -7,6 +7,7 @@ use crate::observation::Flipped;
 use crate::question::Question;
 use crate::reads::{Children, Reads};
 use crate::render::set;
+use crate::upkeep::target;
 
 /// What to do next, and what to tell people once it is done.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,6 +136,8 @@ pub enum Request {
         /// Its role's epoch.
         epoch: i64,
     },
+    /// Puts back the label by which the release's children are found.
+    Reclaim(Target),
     /// Points a live Service to a colour.
     Flip {
         /// The live Service.
@@ -162,6 +165,7 @@ impl Request {
             Self::Create(_) => "create",
             Self::Apply { .. } => "apply",
             Self::Stamp { .. } => "stamp",
+            Self::Reclaim(_) => "reclaim",
             Self::Flip { .. } => "flip",
             Self::Delete(_) => "delete",
         }
@@ -179,8 +183,30 @@ impl Request {
             Self::Apply { target, .. } if target.kind == Kind::Service => {
                 Reads::RELEASE.and(readiness)
             }
-            Self::Create(_) | Self::Apply { .. } | Self::Stamp { .. } => Reads::RELEASE,
+            Self::Create(_) | Self::Apply { .. } | Self::Stamp { .. } | Self::Reclaim(_) => {
+                Reads::RELEASE
+            }
         }
+    }
+
+    /// What to send instead of a POST whose name is taken: the object that holds it may be the release's, and only
+    /// have lost the label by which it is found.
+    #[must_use]
+    pub fn instead(&self, standing: &impl ResourceExt) -> Option<Self> {
+        let Self::Create(child) = self else {
+            return None;
+        };
+        let metadata = child.manifest.get("metadata")?;
+        let owner = metadata.pointer("/ownerReferences/0/uid")?;
+        let label = metadata
+            .get("labels")
+            .and_then(|labels| labels.get(names::RELEASE));
+        let mut owners = standing.owner_references().iter();
+        let is_ours = owners.any(|o| o.controller == Some(true) && *owner == *o.uid);
+        let is_lost = standing.meta().deletion_timestamp.is_none()
+            && label.and_then(Value::as_str)
+                != standing.labels().get(names::RELEASE).map(String::as_str);
+        (is_ours && is_lost).then(|| Self::Reclaim(target(child.kind, standing)))
     }
 
     /// The service whose live Service this points to a colour, and the epoch.
@@ -217,6 +243,7 @@ impl Request {
             Self::Apply { target, .. }
             | Self::Stamp { target, .. }
             | Self::Flip { target, .. }
+            | Self::Reclaim(target)
             | Self::Delete(target) => target.kind,
         }
     }
@@ -229,6 +256,7 @@ impl Request {
             Self::Apply { target, .. }
             | Self::Stamp { target, .. }
             | Self::Flip { target, .. }
+            | Self::Reclaim(target)
             | Self::Delete(target) => &target.name,
         }
     }

@@ -49,7 +49,10 @@ pub(crate) fn end(turn: &mut Turn<'_>, by: DrainEnd) {
         drain.ended_at = Some(MicroTime(turn.now));
         drain.ended_by = Some(by);
         let note = format!("the drain of {} ended: {by:?}", drain.colour);
-        turn.tell(News::Drained, note);
+        // Those it was taken back from, or that went with their colour, have not left.
+        if !matches!(by, DrainEnd::TakenBack | DrainEnd::Superseded) {
+            turn.tell(News::Drained, note);
+        }
     }
 }
 

@@ -36,17 +36,30 @@ pub(crate) fn drifted<K: ResourceExt + Serialize>(
 fn covers(actual: &Value, wanted: &Value) -> bool {
     match (actual, wanted) {
         (Value::Object(actual), Value::Object(wanted)) => wanted.iter().all(|(key, wanted)| {
-            actual
-                .get(key)
-                .map_or_else(|| is_empty(wanted), |actual| covers(actual, wanted))
+            let is_covered = |actual| match key.as_str() {
+                "resources" | "emptyDir" => covers_quantities(actual, wanted),
+                _ => covers(actual, wanted),
+            };
+            actual.get(key).map_or_else(|| is_empty(wanted), is_covered)
         }),
         (Value::Array(actual), Value::Array(wanted)) => covers_list(actual, wanted),
-        (Value::String(actual), Value::String(wanted)) => {
-            actual == wanted
-                || thousandths(actual).is_some_and(|value| thousandths(wanted) == Some(value))
-        }
         _ => actual == wanted,
     }
+}
+
+/// The same where quantities stand, which the API server writes in its own way.
+fn covers_quantities(actual: &Value, wanted: &Value) -> bool {
+    let Some(wanted) = wanted.as_object() else {
+        let value = |quantity: &Value| quantity.as_str().and_then(thousandths);
+        return actual == wanted || value(actual).is_some_and(|a| value(wanted) == Some(a));
+    };
+    wanted.iter().all(|(key, wanted)| {
+        let actual = actual.get(key);
+        actual.map_or_else(
+            || is_empty(wanted),
+            |actual| covers_quantities(actual, wanted),
+        )
+    })
 }
 
 fn covers_list(actual: &[Value], wanted: &[Value]) -> bool {
@@ -112,10 +125,16 @@ mod tests {
 
     #[test]
     fn quantities_compare_by_value_and_empty_equals_absent() {
-        assert!(covers(
-            &json!({"memory": "1Gi"}),
-            &json!({"memory": "1024Mi", "x": {}})
-        ));
-        assert!(!covers(&json!({"memory": "1Gi"}), &json!({"memory": "1G"})));
+        let limits = |memory: &str| json!({"resources": {"limits": {"memory": memory}}});
+        assert!(covers(&limits("1Gi"), &limits("1024Mi")));
+        assert!(!covers(&limits("1Gi"), &limits("1G")));
+        assert!(covers(&json!({}), &json!({"x": {}})));
+        let labels = |limits: &str| json!({"labels": {"limits": limits}});
+        assert!(!covers(&labels("b"), &labels("a")));
+        let variable = |value: &str| json!([{"name": "LIMIT", "value": value}]);
+        assert!(
+            !covers(&variable("1000m"), &variable("1")),
+            "it is no quantity"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Moving live Services to a colour: flip, verify. The same path both ways.
 
 use changeover_crds::{
-    ColourStatus, ExchangeReleaseStatus, ResourceExt, ServiceSwitch, SwitchStatus, names,
+    ColourStatus, ExchangeReleaseStatus, Phase, ResourceExt, ServiceSwitch, SwitchStatus, names,
 };
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Service;
@@ -9,6 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use serde_json::{Map, Value, json};
 
 use crate::decision::{Kind, Request};
+use crate::endpoints::Endpoints;
+use crate::explain;
 use crate::live;
 use crate::machine::Turn;
 use crate::observation::Failure;
@@ -102,11 +104,13 @@ pub(crate) fn advance(turn: &Turn<'_>, to: &ColourStatus, journal: &SwitchStatus
         return Progress::Requests(stamps);
     }
     let mut flips = requests(world, to, stored, journal.epoch, &turn.next);
-    // Of Services that clients do not use yet first: should a name be taken, nobody was moved.
-    let is_added = |request: &Request| is_added(turn, request);
-    if flips.iter().any(is_added) {
-        flips.retain(is_added);
+    // Forward those first that do not stand yet: should a name be taken, nobody was moved. A way back waits for none.
+    let is_made = |request: &Request| matches!(request, Request::Create(_));
+    if turn.next.phase == Some(Phase::Switching) && flips.iter().any(is_made) {
+        flips.retain(is_made);
     }
+    // Backward what stands is enough, where a name that is needed was taken meanwhile.
+    let left = left_out(turn, &mut flips);
     let moved = flips.len();
     flips.retain(|flip| !live::is_too_soon(turn, flip, journal.epoch));
     if !flips.is_empty() {
@@ -116,11 +120,8 @@ pub(crate) fn advance(turn: &Turn<'_>, to: &ColourStatus, journal: &SwitchStatus
         let why = "selectors are changed by someone else as soon as they are set";
         return Progress::Unverified(why.to_owned());
     }
-    match stored
-        .services
-        .iter()
-        .find(|s| !is_verified(world, &s.name, to))
-    {
+    let mut services = stored.services.iter().filter(|s| !left.contains(&s.name));
+    match services.find(|s| !is_verified(world, &s.name, to)) {
         Some(service) => Progress::Unverified(format!(
             "EndpointSlices of Service {} do not show {} alone yet",
             names::live_service(&world.name(), &service.name),
@@ -130,13 +131,17 @@ pub(crate) fn advance(turn: &Turn<'_>, to: &ColourStatus, journal: &SwitchStatus
     }
 }
 
-/// Whether a request makes the live Service of a service that the live colour does not have.
-fn is_added(turn: &Turn<'_>, request: &Request) -> bool {
-    let live = turn.next.live.as_ref();
-    let live = live.and_then(|live| turn.world.stored(&live.revision));
-    let made = matches!(request, Request::Create(_)).then(|| request.flips());
-    live.zip(made.flatten())
-        .is_some_and(|(live, (service, _))| live.service(service).is_none())
+/// Takes out of a way back the live Services that cannot be made for now; whose they are. They are repaired once it is
+/// done: it must not be held for ever by a name that someone else has.
+fn left_out(turn: &Turn<'_>, flips: &mut Vec<Request>) -> Vec<String> {
+    let is_left = |flip: &Request| {
+        turn.next.phase == Some(Phase::RollingBack)
+            && matches!(flip, Request::Create(_))
+            && explain::put_off(turn.world, flip, turn.now).is_some()
+    };
+    let left = flips.extract_if(.., |flip| is_left(flip));
+    left.filter_map(|flip| Some(flip.flips()?.0.to_owned()))
+        .collect()
 }
 
 /// Why nothing may be moved: another operator has moved it since.
@@ -217,17 +222,18 @@ fn patch(
     })
 }
 
-/// Whether, in every address family, a live Service has exactly the pinned Service's ready pods.
+/// Whether, in every address family of its own, a live Service has exactly the pinned Service's ready pods. Someone
+/// may have given it a family more than the pinned one has.
 fn is_verified(world: World<'_>, service: &str, to: &ColourStatus) -> bool {
     let live = world.endpoints(&names::live_service(&world.name(), service));
     let pinned = world.endpoints(&names::coloured(&world.name(), service, to.colour));
-    !live.is_empty()
-        && live.len() == pinned.len()
-        && live.iter().all(|(family, endpoints)| {
-            pinned.get(family).is_some_and(|p| {
-                !p.ready.is_empty() && endpoints.ready == p.ready && endpoints.all.is_subset(&p.all)
-            })
-        })
+    let mut all = Endpoints::default();
+    for family in pinned.into_values() {
+        all.ready.extend(family.ready);
+        all.all.extend(family.all);
+    }
+    let is_same = |family: &Endpoints| family.ready == all.ready && family.all.is_subset(&all.all);
+    !live.is_empty() && !all.ready.is_empty() && live.values().all(is_same)
 }
 
 /// Where clients reach a Service.

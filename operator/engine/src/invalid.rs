@@ -1,7 +1,11 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use changeover_crds::{ExchangeReleaseSpec, HttpMethod, names};
+use changeover_crds::{ExchangeRelease, ExchangeReleaseSpec, HttpMethod, ResourceExt, names};
 
+use crate::memo::Stored;
+use crate::observation::Observation;
+use crate::revision::StoredService;
+use crate::world::{is_of, named};
 use crate::{journey, jsonpath};
 
 /// What the schema cannot express: why this spec cannot be carried out, and what to change.
@@ -24,10 +28,55 @@ pub(crate) fn invalid(spec: &ExchangeReleaseSpec) -> Option<String> {
         if let Some(probe) = bodiless.find(|probe| !probe.expect.json.is_empty()) {
             return Some(format!("service {name}: smoke expects JSON of HEAD {}, which has no body: use GET", probe.path));
         }
-        let mut paths = service.smoke.iter().flat_map(|probe| probe.expect.json.keys());
-        paths.find_map(|path| {
-            let why = jsonpath::parse(path).err()?;
-            Some(format!("service {name}: smoke expects {path}: {why}"))
+        service.smoke.iter().find_map(|probe| {
+            let why = probe.expect.json.keys().find_map(|path| jsonpath::parse(path).err())?;
+            Some(format!("service {name}: smoke of {}: {why}", probe.path))
         })
+    })
+}
+
+/// A revision that cannot be told from another one that stands: names and labels hold the first digits of its hash,
+/// and a text that gives the same can be found in seconds. What was looked at and what would run were two things.
+pub(crate) fn confused(
+    release: &ExchangeRelease,
+    wanted: &str,
+    stored: &BTreeMap<String, Stored>,
+) -> Option<String> {
+    let name = names::stored_revision(&release.name_any(), wanted);
+    let other = &stored.get(&name)?.revision.revision;
+    (other != wanted).then(|| {
+        format!("revision {wanted} begins as {other} does, which stands as ControllerRevision {name}: set spec.restart to any other text")
+    })
+}
+
+/// A port in the spec that differs from the one of what stands, and what to do. The schema sees a change of it, but
+/// not where the service was out of the spec in between: until its old version has gone, its live Service, and with
+/// it the port that clients use, stays as it was.
+pub(crate) fn moved(obs: &Observation, stored: &BTreeMap<String, Stored>) -> Option<String> {
+    let release = &obs.release;
+    let status = release.status.iter();
+    let roles = status.flat_map(|s| [&s.live, &s.warm].into_iter().flatten());
+    let objects = roles.map(|role| names::stored_revision(&release.name_any(), &role.revision));
+    let serving: Vec<_> = objects.filter_map(|name| stored.get(&name)).collect();
+    release.spec.services.iter().find_map(|service| {
+        let name = &service.name;
+        let live = names::live_service(&release.name_any(), name);
+        let known: Vec<&StoredService> = serving.iter().filter_map(|s| s.revision.service(name)).collect();
+        let mut ports: Vec<i32> = known.iter().map(|s| s.port).collect();
+        if known.is_empty() {
+            // Its colour has gone, and it goes next.
+            let left = named(&obs.services, &live).filter(|s| is_of(release, *s));
+            let left = left.and_then(|s| s.spec.as_ref()?.ports.as_ref()?.first());
+            ports.extend(left.map(|port| port.port));
+        }
+        let differs = |field: &str, was: Option<i32>, is: Option<i32>| {
+            let [was, is] = [was, is].map(|port| port.map_or_else(|| "none".to_owned(), |port| port.to_string()));
+            Some(format!("service {name}: {field} cannot change from {was} to {is} while a version that has it stands: keep {was}, or release without {name} first and add it again once Service {live} has gone"))
+        };
+        if let Some(port) = ports.into_iter().find(|port| *port != service.port) {
+            return differs("port", Some(port), Some(service.port));
+        }
+        let other = known.iter().find(|s| s.admin_port != service.admin_port)?;
+        differs("adminPort", other.admin_port, service.admin_port)
     })
 }

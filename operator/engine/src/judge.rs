@@ -14,7 +14,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Longest piece of an answer that is shown to people.
+/// Longest piece of an answer, or of what was expected, that is shown to people.
 const SHOWN: usize = 120;
 
 /// Checks an answer.
@@ -44,12 +44,13 @@ pub fn judge(expect: &Expectation, answer: &Answer) -> Result<(), String> {
             Selected::Nothing => "but nothing is there".to_owned(),
             Selected::Many(count) => format!("got {count} values"),
         };
+        let wanted = show(wanted);
         return Err(format!("expected {path} to be {wanted}, {came}"));
     }
     Ok(())
 }
 
-fn show(value: &Value) -> String {
+pub(crate) fn show(value: &Value) -> String {
     let text = value.to_string();
     if text.chars().count() <= SHOWN {
         return text;
@@ -105,8 +106,9 @@ mod tests {
 
     #[test]
     fn long_answers_are_cut() {
-        let long = format!(r#"{{"version":"{}"}}"#, "x".repeat(5000));
-        let message = judge(&expect("$.version", json!("1")), &answer(200, &long)).unwrap_err();
-        assert!(message.len() < 250, "{message}");
+        let (long, longer) = ("x".repeat(5000), json!("y".repeat(5000)));
+        let long = format!(r#"{{"version":"{long}"}}"#);
+        let message = judge(&expect("$.version", longer), &answer(200, &long)).unwrap_err();
+        assert!(message.len() < 350, "{message}");
     }
 }

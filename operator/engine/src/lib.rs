@@ -4,12 +4,13 @@
 //! that commute, or one round of probes, or a wait; the shell carries it out, observes again and
 //! asks again. So every point at which the operator can crash can be listed, and tested.
 //!
-//! Where things are: [`Observation`] is what is known, `World` reads it, `phase/` holds one file per
-//! state, `upkeep` keeps the children of every colour as their stored revision says, `live` the Services that
-//! clients use, `flip` moves these.
+//! Where things are: [`Observation`] is what is known, `World` reads it, `phase/` holds a file
+//! for each state that moves, and one for those that rest, `upkeep` keeps the children of every colour
+//! as their stored revision says, `live` the Services that clients use, `flip` moves these.
 
 #![deny(missing_docs)]
 
+mod capacity;
 mod commands;
 mod conditions;
 mod decision;

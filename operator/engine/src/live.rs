@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, ResourceExt, names};
+use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, Phase, ResourceExt};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Pod;
 
+use crate::capacity::half_of;
 use crate::decision::{Kind, Request};
 use crate::drift::drifted;
 use crate::flip;
@@ -16,7 +17,7 @@ use crate::reason::Reason;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, StoredService};
 use crate::upkeep::target;
-use crate::world::{World, each, half_of, is_ready, label};
+use crate::world::{World, each, is_ready, label};
 
 /// Live Services exist, point to the live colour and have their ports. Selector and epoch are never
 /// applied, only flipped: a forced apply from a stale read would put an old selector back.
@@ -92,8 +93,7 @@ pub(crate) fn contested(turn: &mut Turn<'_>) -> Option<Timestamp> {
     let (world, now) = (turn.world, turn.now);
     let epoch = turn.next.switch.as_ref().map_or(0, |s| s.epoch);
     let (service, repairs) = world.live_services().find_map(|service| {
-        let name = label(service, names::SERVICE).unwrap_or_default();
-        let repairs = repairs_of(world, name, epoch, now);
+        let repairs = repairs_of(world, world.service_of(service), epoch, now);
         (repairs.len() > CONTESTED).then(|| (service.name_any(), repairs))
     })?;
     let others = repairs.iter().flat_map(|flip| flip.from.iter());
@@ -150,7 +150,7 @@ pub(crate) fn retired(
     world
         .live_services()
         .filter(|s| s.metadata.deletion_timestamp.is_none())
-        .filter(|s| !label(*s, names::SERVICE).is_some_and(is_known))
+        .filter(|s| !is_known(world.service_of(s)))
         .map(|s| Request::Delete(target(Kind::Service, s)))
         .collect()
 }
@@ -159,11 +159,21 @@ pub(crate) fn retired(
 /// revision no longer has stays on the old colour and goes with it.
 pub(crate) fn is_used(world: World<'_>, colour: Colour, status: &ExchangeReleaseStatus) -> bool {
     let live = status.live.as_ref().and_then(|l| world.stored(&l.revision));
-    let counts = |s: &Service| {
-        label(s, names::SERVICE)
-            .is_some_and(|name| live.is_none_or(|live| live.service(name).is_some()))
-    };
+    let counts =
+        |s| live.is_none_or(|live: &StoredRevision| live.service(world.service_of(s)).is_some());
     world
         .live_services()
         .any(|s| counts(s) && world.pointing(s).colour == Some(colour))
+}
+
+/// Whether clients are served: each colour that a live Service leads them to can do it. While the Services move, that
+/// need not be the live role alone.
+pub(crate) fn serves_clients(world: World<'_>, status: &ExchangeReleaseStatus) -> bool {
+    let moving = matches!(status.phase, Some(Phase::Switching | Phase::RollingBack));
+    let other = status.candidate.as_ref().filter(|_| moving);
+    let roles = status.live.iter().chain(other);
+    let mut used = roles
+        .filter(|role| is_used(world, role.colour, status))
+        .peekable();
+    used.peek().is_some() && used.all(|role| world.can_take(role, None))
 }

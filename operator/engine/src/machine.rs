@@ -134,9 +134,9 @@ impl<'a> Turn<'a> {
         live.map_or_else(|| Plan::of(self.spec), |live| self.plan_of(live))
     }
 
-    /// How a revision is judged and drained: as the spec says while it names it, then as stored.
+    /// How a revision is judged and drained: as the spec says while it names it and can be carried out, else as stored.
     pub(crate) fn plan_of(&self, role: &ColourStatus) -> Plan {
-        let moved_on = role.revision != self.wanted;
+        let moved_on = role.revision != self.wanted || self.invalid.is_some();
         let stored = moved_on
             .then(|| self.world.stored(&role.revision))
             .flatten();
@@ -177,7 +177,8 @@ impl<'a> Turn<'a> {
             Move::Requests(requests) => explain::refused(self.world, requests),
             _ => put_off.map(|repair| repair.refusal),
         };
-        let is_refused = refusal.is_some();
+        // What lasts is told before it is tried again.
+        let lasts = refusal.is_some() || self.why.reason == Some(Reason::RollbackLate);
         if let Some((reason, message)) = refusal {
             self.stall(reason, message);
         }
@@ -189,7 +190,7 @@ impl<'a> Turn<'a> {
         let is_asking = matches!(mv, Move::Ask(..));
         let step = match mv {
             _ if is_intent => Step::Status(Box::new(self.next)),
-            Move::Requests(requests) if !(is_refused && is_news) => Step::Requests(requests),
+            Move::Requests(requests) if !(lasts && is_news) => Step::Requests(requests),
             Move::Ask(questions, _) if !questions.is_empty() => Step::Ask(questions),
             mv if !is_news || informs_at > self.now => {
                 let informs_at = is_news.then_some(informs_at);
@@ -270,8 +271,7 @@ impl<'a> Turn<'a> {
             }
         }
         self.next.deadline = phase::ends_at(self).map(MicroTime);
-        let live = self.next.live.as_ref();
-        let serving = live.is_some_and(|live| self.world.can_take(live, None));
+        let serving = live::serves_clients(self.world, &self.next);
         let old = release.status.as_ref().map_or(&[][..], |s| &s.conditions);
         self.next.conditions = conditions::build(&self.next, old, serving, &self.why, self.now);
     }
@@ -300,8 +300,9 @@ pub(crate) fn soonest<const N: usize>(times: [Option<Timestamp>; N]) -> Option<T
     times.into_iter().flatten().min()
 }
 
-/// A time plus a duration; the far future where that overflows.
+/// A time plus a duration; the far future where that overflows. In microseconds, as the API server stores it.
 pub(crate) fn after(time: Timestamp, duration: Duration) -> Timestamp {
-    let duration = std::time::Duration::from(duration);
+    let micros = std::time::Duration::from(duration).as_micros();
+    let duration = SignedDuration::from_micros(i64::try_from(micros).unwrap_or(i64::MAX));
     time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }

@@ -8,7 +8,7 @@ use changeover_crds::{ExchangeRelease, ResourceExt};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 
 use crate::hash::{checks_of, revision_of};
-use crate::invalid::invalid;
+use crate::invalid::{confused, invalid, moved};
 use crate::observation::Observation;
 use crate::revision::StoredRevision;
 use crate::world::{each, is_of};
@@ -47,8 +47,8 @@ impl Stored {
     }
 }
 
-/// What follows from a spec alone.
-#[derive(Debug)]
+/// What follows from a spec.
+#[derive(Clone, Debug)]
 pub(crate) struct SpecFacts {
     /// The revision that it names.
     pub(crate) revision: String,
@@ -61,22 +61,28 @@ pub(crate) struct SpecFacts {
 /// What follows from the documents of an observation, read once a decision at most: almost every question needs
 /// some of it.
 pub struct Facts {
-    /// Of the spec.
+    /// Of the spec, and whether it can be carried out beside what stands.
     pub(crate) spec: Arc<SpecFacts>,
     /// The stored revisions of this release that can be read, by the names of their objects.
     pub(crate) stored: BTreeMap<String, Stored>,
 }
 
 impl Facts {
-    /// Those of the spec are worked out once; stored revisions are much to keep.
+    /// What follows from the spec alone is worked out once; stored revisions are much to keep.
     #[must_use]
     pub fn of(obs: &Observation) -> Self {
         let ours = each(&obs.revisions).filter(|r| is_of(&obs.release, *r));
         let read = ours.filter_map(|object| Some((object.name_any(), Stored::of(object)?)));
-        Self {
-            spec: obs.memo.spec(&obs.release),
-            stored: read.collect(),
+        let stored = read.collect();
+        let mut spec = obs.memo.spec(&obs.release);
+        let beside =
+            || confused(&obs.release, &spec.revision, &stored).or_else(|| moved(obs, &stored));
+        if spec.invalid.is_none()
+            && let Some(why) = beside()
+        {
+            Arc::make_mut(&mut spec).invalid = Some(why);
         }
+        Self { spec, stored }
     }
 }
 

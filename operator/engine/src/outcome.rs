@@ -42,6 +42,17 @@ impl Turn<'_> {
         rejected.is_some_and(|r| r.revision == self.wanted)
     }
 
+    /// Whether a first release was given up in its switch, and not all of its live Services were seen to lead to it yet.
+    pub(crate) fn is_first_switch_open(&self) -> bool {
+        let live = self.next.live.as_ref().map(|live| &live.revision);
+        let rejected = self.next.rejected.as_ref().map(|r| &r.revision);
+        let journal = self.next.switch.as_ref();
+        self.next.phase == Some(Phase::Rejected)
+            && live.is_some()
+            && live == rejected
+            && journal.is_some_and(|journal| journal.finished_at.is_none())
+    }
+
     /// Marks the candidate's revision as one not to try again.
     pub(crate) fn blame(&mut self, reason: Reason, message: &str) {
         if let Some(candidate) = &self.next.candidate {

@@ -100,7 +100,9 @@ pub(crate) fn of_intent(
 ) -> Reads {
     let (before, after) = (old.phase, next.phase);
     // What is live, and which colour is idle, only the Services say. That there is none is enough to begin with.
-    let is_unclear = before.is_none() || after == Some(Phase::Preparing) && next.live.is_none();
+    let begins = after == Some(Phase::Preparing);
+    let gives_up = (before, after) == (Some(Phase::Switching), Some(Phase::Rejected));
+    let is_unclear = before.is_none() || (begins || gives_up) && next.live.is_none();
     Reads::of(match after {
         _ if is_unclear && serves => Children::Everything,
         _ if is_unclear => Children::Services,

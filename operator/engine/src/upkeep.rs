@@ -69,10 +69,10 @@ fn unused(turn: &Turn<'_>, role: &ColourStatus) -> Vec<Request> {
 
 /// Stores a role's revision, if it is not: as its children stand, where all of them do; else as the spec says, if that
 /// names it. An operator that renders otherwise than the one before must change no pod.
-fn store(world: World<'_>, role: &ColourStatus) -> Option<Request> {
+pub(crate) fn stored_anew(world: World<'_>, role: &ColourStatus) -> Option<Request> {
     let release = world.release();
     let name = names::stored_revision(&world.name(), &role.revision);
-    if named(&world.obs.revisions, &name).is_some() {
+    if named(&world.obs.revisions, &name).is_some_and(|object| world.gives_way(object)) {
         return None;
     }
     let is_named = world.spec().revision == role.revision;
@@ -88,7 +88,7 @@ fn store(world: World<'_>, role: &ColourStatus) -> Option<Request> {
 
 fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
     let Some(stored) = world.stored_as(&role.revision) else {
-        return store(world, role).into_iter().collect();
+        return stored_anew(world, role).into_iter().collect();
     };
     let stamps = stamp::due(world, role);
     if !stamps.is_empty() {
@@ -166,11 +166,12 @@ impl Ensure<'_> {
         render: impl FnOnce() -> Child,
     ) -> Option<Request> {
         let Self { world, role } = *self;
-        let Some(object) = named(have, name) else {
+        let standing = named(have, name).filter(|object| world.gives_way(*object));
+        let Some(object) = standing else {
             return Some(Request::Create(render().stamped(role.epoch)));
         };
         if !world.is_ours(object) || object.meta().deletion_timestamp.is_some() {
-            return None; // its owner's, or on its way out: wait
+            return None; // on its way out: wait
         }
         let want = drifted(world, object, inputs, render)?;
         let target = target(want.kind, object);
@@ -242,7 +243,7 @@ fn coloured<'a, K: ResourceExt + 'a>(
     pointed: &'a [Colour],
 ) -> impl Iterator<Item = Request> {
     objects.into_iter().filter_map(move |object| {
-        let colour = label(object, names::COLOUR).and_then(Colour::from_label);
+        let colour = world.colour_of(object);
         let deletable = world.is_ours(object)
             && object.meta().deletion_timestamp.is_none()
             && colour.is_some_and(|c| !pointed.contains(&c))

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
-use changeover_crds::{Colour, ColourStatus, ExchangeRelease, ResourceExt, ServiceStatus, names};
+use changeover_crds::{Colour, ColourStatus, ExchangeRelease, ResourceExt, names};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use crate::memo::{Facts, SpecFacts, Stored};
 use crate::observation::Observation;
+use crate::render;
 use crate::revision::{StoredRevision, StoredService, is_short_of};
 
 /// An observation, with the questions that the phases ask of it.
@@ -55,6 +57,15 @@ impl<'a> World<'a> {
         is_of(self.release(), object)
     }
 
+    /// Whether an object is ours, or waits for the collector as the child of a deleted namesake. Of anything else that
+    /// stands in our place, orphans too, the API server says that the name is taken.
+    pub(crate) fn gives_way(&self, object: &impl ResourceExt) -> bool {
+        let owners = object.owner_references().iter();
+        let mut controllers = owners.filter(|o| o.controller == Some(true));
+        let is_namesake = |o: &OwnerReference| o.kind == "ExchangeRelease" && o.name == self.name();
+        object.meta().deletion_timestamp.is_some() || controllers.any(is_namesake)
+    }
+
     /// The live Service of a service.
     #[must_use]
     pub fn live_service(&self, service: &str) -> Option<&'a Service> {
@@ -95,13 +106,33 @@ impl<'a> World<'a> {
         }
     }
 
+    /// The service that a live Service is of. Its name says so: labels anyone can edit.
+    pub(crate) fn service_of(&self, live: &'a Service) -> &'a str {
+        self.after_release(live).unwrap_or_default()
+    }
+
+    /// The colour that a child is of, by its name. A label must not pass a live Service off for one of a colour.
+    pub(crate) fn colour_of(&self, child: &'a impl ResourceExt) -> Option<Colour> {
+        let name = self.after_release(child)?;
+        // A service may be called `blue`; its live Service is of no colour.
+        let is_of = |colour: &Colour| {
+            name.strip_suffix(colour.as_str())
+                .is_some_and(|of| of.len() > 1 && of.ends_with('-'))
+        };
+        Colour::ALL.into_iter().find(is_of)
+    }
+
+    fn after_release(&self, child: &'a impl ResourceExt) -> Option<&'a str> {
+        let name = child.meta().name.as_deref()?;
+        name.strip_prefix(self.name().as_str())?.strip_prefix('-')
+    }
+
     /// Whether a live Service selects exactly this colour and revision of its service.
     #[must_use]
-    pub fn points_to(&self, service: &Service, role: &ColourStatus) -> bool {
-        let wanted = label(service, names::SERVICE)
-            .map(|name| crate::render::selector(&self.name(), name, &role.revision, role.colour));
-        wanted.is_some()
-            && service.spec.as_ref().and_then(|s| s.selector.as_ref()) == wanted.as_ref()
+    pub fn points_to(&self, live: &'a Service, role: &ColourStatus) -> bool {
+        let service = self.service_of(live);
+        let wanted = render::selector(&self.name(), service, &role.revision, role.colour);
+        live.spec.as_ref().and_then(|s| s.selector.as_ref()) == Some(&wanted)
     }
 
     /// The stored revision, if it stands in the cluster.
@@ -113,7 +144,9 @@ impl<'a> World<'a> {
     /// The same with the object's uid.
     pub(crate) fn stored_as(&self, revision: &str) -> Option<&'a Stored> {
         let name = names::stored_revision(&self.name(), revision);
-        self.facts.stored.get(&name)
+        let stored = self.facts.stored.get(&name);
+        // Its name holds a part of the hash, and another can be found that begins with the same.
+        stored.filter(|stored| stored.revision.revision == revision)
     }
 
     /// The services of a stored revision; none, if it does not stand in the cluster.
@@ -135,50 +168,6 @@ impl<'a> World<'a> {
     /// Pods of one service in one colour and revision that are not being deleted.
     pub fn pods(&self, service: &str, role: &ColourStatus) -> impl Iterator<Item = &'a Pod> {
         each(&self.obs.pods).filter(move |pod| is_pod_of(pod, service, role))
-    }
-
-    /// Ready and desired pods of every service of a colour.
-    #[must_use]
-    pub fn counts(&self, role: &ColourStatus, stored: &StoredRevision) -> Vec<ServiceStatus> {
-        let count = |service: &StoredService| {
-            let mut known = role.services.iter().filter(|s| s.name == service.name);
-            let (ready, desired) = (self.ready_count(&service.name, role), self.desired(service));
-            ServiceStatus {
-                name: service.name.clone(),
-                ready,
-                desired,
-                reached: if ready >= desired {
-                    Some(desired)
-                } else {
-                    known.find_map(|s| s.reached)
-                },
-            }
-        };
-        stored.services.iter().map(count).collect()
-    }
-
-    /// The same as far as it is known: without its stored revision, of the services that it had.
-    pub(crate) fn counted(&self, role: &ColourStatus) -> Vec<ServiceStatus> {
-        let Some(stored) = self.stored(&role.revision) else {
-            let mut services = role.services.clone();
-            for service in &mut services {
-                service.ready = self.ready_count(&service.name, role);
-            }
-            return services;
-        };
-        self.counts(role, stored)
-    }
-
-    /// Pods that a service should have: as the spec says; where it no longer names the service, as stored.
-    #[must_use]
-    pub fn desired(&self, service: &StoredService) -> i32 {
-        let spec = self
-            .release()
-            .spec
-            .services
-            .iter()
-            .find(|s| s.name == service.name);
-        spec.map_or(service.replicas, |s| s.replicas)
     }
 
     /// The epoch of the last switch that is known of.
@@ -212,39 +201,6 @@ impl<'a> World<'a> {
         let ours = each(children).filter(|child| self.is_ours(*child));
         ours.map(epoch_of).max().unwrap_or(0)
     }
-
-    /// Whether a colour could take all traffic: every service at least `threshold(desired)` ready.
-    #[must_use]
-    pub fn serves(&self, role: &ColourStatus, threshold: fn(i32) -> i32) -> bool {
-        self.all(role, |s| s.ready >= threshold(s.desired))
-    }
-
-    /// Whether traffic may go to a colour, rather than stay on the other. While neither has half of what the spec
-    /// asks, because that was raised a moment ago, half of what it had before is enough: the pods to come are
-    /// no reason to leave clients with what fails.
-    #[must_use]
-    pub(crate) fn can_take(&self, role: &ColourStatus, other: Option<&ColourStatus>) -> bool {
-        let has_half_of_before = || self.all(role, |s| s.ready >= half_of(s.expected()));
-        self.serves(role, half_of)
-            || !other.is_some_and(|other| self.serves(other, half_of)) && has_half_of_before()
-    }
-
-    fn all(&self, role: &ColourStatus, holds: impl Fn(&ServiceStatus) -> bool) -> bool {
-        let stored = self.stored(&role.revision);
-        stored.is_some_and(|stored| self.counts(role, stored).iter().all(holds))
-    }
-}
-
-/// The whole colour: what a flip forward needs.
-#[must_use]
-pub(crate) fn all_of(desired: i32) -> i32 {
-    desired
-}
-
-/// Half of the colour, and at least one pod: what a way back needs.
-#[must_use]
-pub(crate) fn half_of(desired: i32) -> i32 {
-    ((desired + 1) / 2).max(1)
 }
 
 pub(crate) fn each<K>(objects: &[Arc<K>]) -> impl Iterator<Item = &K> {

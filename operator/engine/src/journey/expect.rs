@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::Reply;
 use super::template::{Template, Values};
 use crate::jsonpath::{self, Selected};
+use crate::judge::show;
 
 /// Longest JSON text of a value that a step captures.
 const CAPTURED: usize = 4096;
@@ -44,7 +45,7 @@ pub(super) fn judge(
             _ => false,
         };
         if !is_met {
-            return Err(Unmet(format!("{path} to be {wanted}")));
+            return Err(Unmet(format!("{path} to be {}", show(wanted))));
         }
     }
     step.capture

@@ -3,9 +3,9 @@
 use changeover_crds::{Phase, PromotionMode};
 
 use super::verifying::open;
+use crate::capacity::all_of;
 use crate::machine::{Move, Turn};
 use crate::reason::Reason;
-use crate::world::all_of;
 use crate::{explain, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
@@ -27,8 +27,8 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let deadline = turn.deadline();
     let batch = upkeep::next_batch(turn);
     let serves = turn.world.serves(&candidate, all_of);
-    let may_open = approved && !turn.asked.pause && serves && batch.is_empty();
-    // Who looked too late, an operator that was away for one, finds it approved all the same.
+    let may_open = approved && serves && batch.is_empty();
+    // Who looked too late, an operator that was away for one, finds it approved all the same, paused or not.
     if turn.now >= deadline && !may_open {
         let limit = turn.spec.promotion.approval_timeout;
         let what = if approved {

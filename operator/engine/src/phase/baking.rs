@@ -91,6 +91,9 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
     let Some(live) = turn.next.live.clone() else {
         return;
     };
+    if let Some(invalid) = turn.invalid {
+        return turn.stall(Reason::InvalidSpec, invalid);
+    }
     let over = turn.deadline();
     let (version, colour) = (&live.version, live.colour);
     if turn.asked.pause {

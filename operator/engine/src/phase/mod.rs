@@ -121,7 +121,7 @@ fn start(turn: &mut Turn<'_>) -> Move {
     Move::Changed
 }
 
-/// The colour that no client uses. A first release that failed leaves Services without a live role.
+/// The colour that no client uses. Services are left without a live role where nothing tells its revision.
 fn idle(turn: &Turn<'_>) -> Colour {
     let live = turn.next.live.as_ref().map(|role| role.colour);
     let used = live.or_else(|| {
@@ -179,7 +179,12 @@ pub(crate) fn go_back(turn: &mut Turn<'_>, reason: Reason, why: &str) -> Move {
         turn.next.warm_until = None;
     }
     let (Some(old), Some(new)) = (turn.next.live.clone(), turn.next.candidate.clone()) else {
-        return turn.reject(Reason::NothingToGoBackTo, why);
+        if turn.world.live_services().next().is_none() {
+            return turn.reject(Reason::NothingToGoBackTo, why);
+        }
+        // Clients can reach it: what comes after it must find it as what is live, and go back to it.
+        turn.next.live = turn.next.candidate.take();
+        return nothing_to_go_back_to(turn, why);
     };
     turn.blame(reason, why);
     drain::end(turn, DrainEnd::TakenBack);
@@ -194,7 +199,7 @@ pub(crate) fn go_back(turn: &mut Turn<'_>, reason: Reason, why: &str) -> Move {
     Move::Changed
 }
 
-/// A first release that failed after its switch: clients stay where they are.
+/// A first release that failed once clients could reach it: they stay where they are.
 fn nothing_to_go_back_to(turn: &mut Turn<'_>, why: &str) -> Move {
     let Some(live) = turn.next.live.clone() else {
         return Move::Changed;

@@ -2,10 +2,10 @@
 
 use changeover_crds::Phase;
 
+use crate::capacity::all_of;
 use crate::decision::Request;
 use crate::machine::{Move, Turn};
 use crate::reason::Reason;
-use crate::world::all_of;
 use crate::{explain, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {

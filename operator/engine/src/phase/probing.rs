@@ -8,6 +8,8 @@ use crate::machine::Turn;
 use crate::question::{Ask, ProbeTarget, Question, QuestionKey};
 use crate::revision::Smoke;
 
+/// Most probes of one release that are asked at a time: no release takes the operator's sockets from the others.
+const AT_ONCE: usize = 64;
 /// Pause between two attempts of one probe.
 const PAUSE: SignedDuration = SignedDuration::from_secs(1);
 
@@ -27,7 +29,7 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
     let mut passed = Vec::new();
     let mut run = Vec::new();
     let mut later: Option<Timestamp> = None;
-    let mut asking = false;
+    let mut asking = 0;
     for Smoke {
         service,
         port,
@@ -40,7 +42,7 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
             for probe in probes.iter().filter(|_| !is_known) {
                 match attempt(turn, &uid, probe) {
                     Attempt::Passed => {}
-                    Attempt::Asking => asking = true,
+                    Attempt::Asking => asking += 1,
                     Attempt::Now(attempt) => {
                         run.extend(question(port, pod, probe, attempt));
                     }
@@ -57,7 +59,8 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
             passed.push(uid);
         }
     }
-    if !run.is_empty() || asking {
+    run.truncate(AT_ONCE.saturating_sub(asking));
+    if !run.is_empty() || asking > 0 {
         return Probing::Run(run);
     }
     passed.sort();

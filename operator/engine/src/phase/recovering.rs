@@ -2,13 +2,14 @@
 
 use changeover_crds::{Colour, ColourStatus, Phase, ResourceExt, names};
 
+use crate::capacity::half_of;
 use crate::drain;
 use crate::flip;
 use crate::machine::{Move, Turn};
 use crate::news::News;
 use crate::reason::Reason;
-use crate::revision::StoredRevision;
-use crate::world::{each, half_of, label};
+use crate::revision::{StoredRevision, is_short_of};
+use crate::world::{each, label};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let mut colours: Vec<ColourStatus> = Colour::ALL
@@ -56,8 +57,8 @@ fn only_where_shared(turn: &Turn<'_>, colours: Vec<ColourStatus>) -> Vec<ColourS
     };
     let [one, other] = [one, other].map(|role| turn.world.names_of(role));
     let shared = turn.world.live_services().filter(|s| {
-        let name = label(*s, names::SERVICE).map(str::to_owned);
-        name.is_some_and(|name| one.contains(&name) && other.contains(&name))
+        let name = turn.world.service_of(s).to_owned();
+        one.contains(&name) && other.contains(&name)
     });
     let pointed: Vec<Colour> = shared
         .filter_map(|s| turn.world.pointing(s).colour)
@@ -88,17 +89,22 @@ fn standing(turn: &Turn<'_>, colour: Colour) -> Option<ColourStatus> {
     role(turn, label(deployment, names::REVISION)?, colour)
 }
 
-/// A role of a revision that is still stored.
+/// A role of a revision that is still stored, or that the spec names and can be stored anew.
 fn role(turn: &Turn<'_>, short: &str, colour: Colour) -> Option<ColourStatus> {
     let stored = each(&turn.world.obs.revisions).find(|r| {
         turn.world.is_ours(*r) && label(*r, names::REVISION) == Some(short) && r.uid().is_some()
-    })?;
-    let stored = StoredRevision::of(stored)?;
-    Some(ColourStatus {
+    });
+    let rendered = || StoredRevision::render(&turn.world.name(), turn.spec);
+    let stored = stored
+        .and_then(StoredRevision::of)
+        .or_else(|| is_short_of(short, turn.wanted).then(rendered))?;
+    let mut role = ColourStatus {
         colour,
         epoch: turn.world.new_epoch(),
-        revision: stored.revision,
-        version: stored.version,
+        revision: stored.revision.clone(),
+        version: stored.version.clone(),
         services: Vec::new(),
-    })
+    };
+    role.services = turn.world.counts(&role, &stored);
+    Some(role)
 }

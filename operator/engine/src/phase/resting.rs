@@ -5,10 +5,11 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::baking;
+use crate::flip::Progress;
 use crate::machine::{Move, Turn, after, soonest};
 use crate::news::News;
 use crate::reason::Reason;
-use crate::{drain, explain, roles, upkeep};
+use crate::{drain, explain, flip, roles, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     if let Some(mv) = next_release(turn, turn.asked.retry) {
@@ -26,6 +27,10 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     if !batch.is_empty() {
         return Move::Requests(batch);
     }
+    if is_first_switch_done(turn) {
+        flip::close(turn);
+        return Move::Changed;
+    }
     let (told, told_at) = roles::tell(turn);
     questions.extend(told);
     let until = soonest([timer.filter(|_| !kept), drains_at, told_at]);
@@ -34,6 +39,14 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     } else {
         Move::Ask(questions, until.unwrap_or(Timestamp::MAX))
     }
+}
+
+/// A first install that was given up while its Services were made: repairs have made all of them since.
+fn is_first_switch_done(turn: &Turn<'_>) -> bool {
+    let (live, journal) = (turn.next.live.as_ref(), turn.next.switch.as_ref());
+    let switch = live.zip(journal).filter(|_| turn.is_first_switch_open());
+    switch
+        .is_some_and(|(live, journal)| matches!(flip::advance(turn, live, journal), Progress::Done))
 }
 
 /// The bake is over: the old colour stays warm for a while, if there is one.
@@ -137,11 +150,26 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
             "{} rejected: {}; {live}. Apply another version, or annotate changeover.dev/retry{paused}",
             rejected.version, rejected.message
         );
-        turn.say(Reason::of(&rejected.reason), message);
+        let (reason, trouble) = (Reason::of(&rejected.reason), degraded(turn));
+        // What clients meet now is more than what was refused before.
+        let reason = if trouble.is_empty() {
+            reason
+        } else {
+            Some(Reason::LiveDegraded)
+        };
+        turn.say(reason, format!("{message}{trouble}"));
         return;
     }
     let Some(live) = turn.next.live.clone() else {
-        turn.say(None, "waits for a spec that can be carried out");
+        let (reason, what) = if turn.asked.pause {
+            (
+                Some(Reason::Paused),
+                "paused: nothing is begun before changeover.dev/pause is taken away",
+            )
+        } else {
+            (None, "waits for a spec that can be carried out")
+        };
+        turn.say(reason, what);
         return;
     };
     let trouble = explain::unready(turn.world, &live);
@@ -163,4 +191,14 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
     } else {
         turn.say(Some(Reason::LiveDegraded), format!("{message}; {trouble}"));
     }
+}
+
+/// What keeps the live colour from serving its clients, behind a full stop.
+fn degraded(turn: &Turn<'_>) -> String {
+    let live = turn.next.live.as_ref();
+    let broken = live.filter(|live| !turn.world.can_take(live, None));
+    broken.map_or_else(String::new, |live| {
+        let trouble = explain::because(turn.world, live);
+        format!(". {} cannot serve{trouble}", live.version)
+    })
 }

@@ -2,12 +2,12 @@
 
 use changeover_crds::{ColourStatus, Outcome, Phase};
 
+use crate::capacity::half_of;
 use crate::flip::{self, Progress};
 use crate::machine::{Move, Turn};
 use crate::news::News;
 use crate::reason::Reason;
-use crate::world::half_of;
-use crate::{drain, explain, upkeep};
+use crate::{drain, explain, live, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let (Some(live), Some(_)) = (turn.next.live.clone(), turn.next.switch.clone()) else {
@@ -27,11 +27,7 @@ fn go_to(turn: &mut Turn<'_>, role: &ColourStatus) -> Move {
     };
     let is_way_back = turn.next.live.as_ref() == Some(role);
     if journal.to != role.colour {
-        let from = [&turn.next.live, &turn.next.candidate];
-        let from = from.into_iter().flatten().find(|r| r.colour != role.colour);
-        let from = from.cloned();
-        flip::open(turn, role, from.as_ref());
-        return Move::Changed;
+        return open(turn, role);
     }
     if let Some((questions, until)) = drain::take_back(turn, role) {
         return Move::Ask(questions, until);
@@ -42,19 +38,36 @@ fn go_to(turn: &mut Turn<'_>, role: &ColourStatus) -> Move {
         Progress::Done if is_way_back => done(turn, role),
         // Joined; the old colour is waited for.
         Progress::Done => Move::Wait(None),
-        Progress::Requests(requests) => Move::Requests(requests),
-        Progress::Unverified(message) | Progress::Fenced(message) if late => {
+        // Whoever wrote that epoch did not write the journal, or this status would be refused: it goes on beyond it.
+        Progress::Fenced(_) => open(turn, role),
+        Progress::Requests(requests) => {
+            if late {
+                let message = format!("the Services are still moved to {}", role.colour);
+                turn.stall(Reason::RollbackLate, message);
+            }
+            Move::Requests(requests)
+        }
+        Progress::Unverified(message) if late => {
             turn.stall(Reason::RollbackLate, message);
             Move::Wait(None)
         }
-        Progress::Unverified(message) | Progress::Fenced(message) => {
+        Progress::Unverified(message) => {
             turn.say(None, message);
             Move::Wait(Some(deadline))
         }
     }
 }
 
-/// The old colour cannot take the traffic yet: what serves is left where it is, but never split.
+/// Opens a journal of a way to this colour.
+fn open(turn: &mut Turn<'_>, role: &ColourStatus) -> Move {
+    let from = [&turn.next.live, &turn.next.candidate];
+    let from = from.into_iter().flatten().find(|r| r.colour != role.colour);
+    let from = from.cloned();
+    flip::open(turn, role, from.as_ref());
+    Move::Changed
+}
+
+/// The old colour cannot take the traffic yet: what serves is left where it is, but never in parts.
 fn hold(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
     let trouble = explain::because(turn.world, live);
     let other = turn.next.candidate.clone();
@@ -83,30 +96,26 @@ fn hold(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
     if !batch.is_empty() {
         return Move::Requests(batch);
     }
-    match other.filter(|other| is_split(turn, live, other)) {
-        Some(other) if other_serves || share(turn, &other) > share(turn, live) => {
-            go_to(turn, &other)
-        }
-        Some(_) => go_to(turn, live),
-        None => Move::Wait(None),
-    }
+    let Some(other) = other.filter(|other| !is_whole(turn, live) && !is_whole(turn, other)) else {
+        return Move::Wait(None);
+    };
+    let is_used = [live, &other].map(|role| live::is_used(turn.world, role.colour, &turn.next));
+    let to_other = match is_used {
+        _ if other_serves => true,
+        [true, false] => false,
+        [false, true] => true,
+        _ => share(turn, &other) > share(turn, live),
+    };
+    go_to(turn, if to_other { &other } else { live })
 }
 
-/// Whether the Services that both colours have point to more than one of them.
-fn is_split(turn: &Turn<'_>, live: &ColourStatus, other: &ColourStatus) -> bool {
-    let stored = [live, other].map(|role| turn.world.stored(&role.revision));
-    let [Some(old), Some(new)] = stored else {
-        return false;
-    };
-    let shared = old
-        .services
-        .iter()
-        .filter(|s| new.service(&s.name).is_some());
-    let colours: Vec<_> = shared
-        .filter_map(|s| turn.world.live_service(&s.name))
-        .map(|s| turn.world.pointing(s).colour)
-        .collect();
-    colours.iter().any(|colour| Some(colour) != colours.first())
+/// Whether every live Service of a colour stands and selects it.
+fn is_whole(turn: &Turn<'_>, role: &ColourStatus) -> bool {
+    let mut services = turn.world.services(&role.revision).iter();
+    services.all(|service| {
+        let object = turn.world.live_service(&service.name);
+        object.is_some_and(|object| turn.world.points_to(object, role))
+    })
 }
 
 /// The lowest share of ready pods over a colour's services, in thousandths.

@@ -8,7 +8,7 @@ use crate::flip::{self, Progress};
 use crate::machine::{Move, Turn};
 use crate::news::News;
 use crate::reason::Reason;
-use crate::{drain, explain};
+use crate::{drain, explain, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let (Some(candidate), Some(journal)) = (turn.next.candidate.clone(), turn.next.switch.clone())
@@ -16,6 +16,11 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         return super::start(turn);
     };
     let deadline = turn.deadline();
+    if turn.now < deadline
+        && let Some(store) = upkeep::stored_anew(turn.world, &candidate)
+    {
+        return Move::Requests(vec![store]);
+    }
     if !turn.world.can_take(&candidate, turn.next.live.as_ref()) {
         let trouble = explain::because(turn.world, &candidate);
         return super::go_back(
@@ -60,7 +65,10 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
                 &format!("the switch was not done within {limit:?}: {trouble}"),
             )
         }
-        Progress::Requests(requests) => Move::Requests(requests),
+        Progress::Requests(requests) => match explain::refused_for_good(turn.world, &requests) {
+            Some(message) => super::go_back(turn, Reason::Refused, &message),
+            None => Move::Requests(requests),
+        },
         Progress::Unverified(message) => {
             turn.say(None, message);
             Move::Wait(Some(deadline))
@@ -76,7 +84,13 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
 fn trouble(turn: &Turn<'_>, progress: Progress) -> String {
     match progress {
         Progress::Requests(requests) => explain::refused(turn.world, &requests).map_or_else(
-            || "not every request was carried out".to_owned(),
+            || {
+                let waits = requests
+                    .iter()
+                    .map(|r| format!("{} {}", r.verb(), r.name()));
+                let waits: Vec<String> = waits.collect();
+                format!("not carried out: {}", waits.join(", "))
+            },
             |(_, message)| message,
         ),
         Progress::Unverified(message) | Progress::Fenced(message) => message,

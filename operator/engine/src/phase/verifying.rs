@@ -7,11 +7,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::journeying::{self, Journeying};
 use super::probing::{self, Probing, probing};
+use crate::capacity::all_of;
 use crate::machine::{Move, Turn};
 use crate::news::News;
 use crate::question::{Question, Through};
 use crate::reason::Reason;
-use crate::world::all_of;
 use crate::{explain, flip, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
@@ -44,7 +44,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     match trials {
         Trials::Run(questions) => Move::Ask(questions, deadline),
         Trials::Later(at) => Move::Wait(Some(at.min(deadline))),
-        Trials::Passed(pods) if is_passed => pass(turn, &candidate, pods, deadline),
+        Trials::Passed(pods) if is_passed => pass(turn, &candidate, pods),
         Trials::Passed(_) | Trials::Failed(..) => {
             let trouble = explain::because(turn.world, &candidate);
             turn.say(
@@ -125,18 +125,13 @@ fn trials(turn: &Turn<'_>, candidate: &ColourStatus) -> Trials {
     }
 }
 
-fn pass(
-    turn: &mut Turn<'_>,
-    candidate: &ColourStatus,
-    pods: Vec<String>,
-    deadline: Timestamp,
-) -> Move {
+fn pass(turn: &mut Turn<'_>, candidate: &ColourStatus, pods: Vec<String>) -> Move {
     if turn.asked.pause {
         turn.say(
             Some(Reason::Paused),
             format!("{} passed; paused", candidate.version),
         );
-        return Move::Wait(Some(deadline));
+        return Move::Wait(None);
     }
     let journeys = turn.spec.verification.journeys.len();
     let note = format!(

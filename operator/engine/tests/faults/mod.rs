@@ -27,6 +27,8 @@ const SHOWN: usize = 12;
 /// What the runs of a story came to.
 #[derive(Default)]
 struct Sum {
+    /// Where something was sent after a crash.
+    points: usize,
     runs: usize,
     cut: usize,
     judged: usize,
@@ -132,17 +134,21 @@ fn every_story_survives_every_fault() {
 fn every_story_survives_a_crash_after_a_crash() {
     let mut figures = Figures::of("engine", "pairs of crashes");
     let started = Instant::now();
-    let ways = in_parallel(courses(), ways_on);
-    let points: usize = ways.iter().map(|(_, points)| points.len()).sum();
-    let sums = in_parallel(&ways, |(runs, points)| {
-        let mut sum = Sum::default();
-        for (point, crash) in crashes(points) {
+    // The ways on of one story at a time: those of all would fill the memory.
+    let sums = in_parallel(courses(), |course| {
+        let (runs, points) = ways_on(course);
+        let mut sum = Sum {
+            points: points.len(),
+            ..Sum::default()
+        };
+        for (point, crash) in crashes(&points) {
             sum.add(&runs.run(point, crash, false));
         }
         sum.states = runs.states();
         sum
     });
     figures.put("scenarios", sums.len());
+    let points: usize = sums.iter().map(|sum| sum.points).sum();
     figures.put("points after a crash", points);
     Sum::tell(sums, figures, started);
 }

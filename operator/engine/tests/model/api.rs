@@ -1,6 +1,6 @@
 //! The API server of a world: every write of the operator is judged, and noted for people.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use super::checker::Checker;
 #[derive(Clone, Default)]
 pub struct Api {
     server: Server,
-    /// Children of which an admission policy takes no change, by name.
-    pub denied: BTreeSet<&'static str>,
+    /// Children of which no change is taken, by name: with 403 by a policy, with 429 by an API server that has no time.
+    pub denied: BTreeMap<&'static str, u16>,
     /// The namespace is being deleted.
     pub is_terminating: bool,
     /// Writes of the operator that were carried out, for people who read a failure.
@@ -32,9 +32,11 @@ impl Api {
         let known = checker.violations.len();
         checker.before(call, self);
         let before = self.objects.of(call.kind).get(&*call.name).cloned();
-        let result = if call.verb == Verb::Apply && self.denied.contains(&*call.name) {
+        let changes = matches!(call.verb, Verb::Apply | Verb::Merge);
+        let denied = self.denied.get(&*call.name).filter(|_| changes);
+        let result = if let Some(code) = denied {
             Err(Refusal {
-                code: 403,
+                code: *code,
                 message: "denied by a policy".to_owned(),
             })
         } else if call.verb == Verb::Create && self.is_terminating {

@@ -1,10 +1,9 @@
-//! The checker's second half: what is deleted and changed (I3), how a move ends (I2), and rest
-//! (I8, I9, I10).
+//! The checker's second part: what is deleted and changed (I3), and how a move ends (I2).
 
 use changeover_kubernetes_model::Object;
 use serde_json::Value;
 
-use super::api::{Api, name_of, uid_of};
+use super::api::{name_of, uid_of};
 use super::checker::{Checker, is_live_service};
 use super::controllers::selects;
 use super::reading::{Reading, label, short};
@@ -31,6 +30,9 @@ impl Checker {
             "Deployment" => &object["spec"]["selector"]["matchLabels"],
             _ => &object["metadata"]["labels"],
         };
+        if kind == "Service" {
+            self.nobody_calls(object, read);
+        }
         let selected = read
             .live_services()
             .filter(|s| is_served(label(s, "service")))
@@ -47,6 +49,22 @@ impl Checker {
         if selected || needed || used {
             self.violation(format!(
                 "I3 live is sacred: {kind} {name} was deleted (selected {selected}, role {needed}, used {used})"
+            ));
+        }
+    }
+
+    /// I6 nothing lost: pods that finish what clients asked of them call each other through pinned Services.
+    fn nobody_calls(&mut self, pinned: &Value, read: Reading<'_>) {
+        let is_caller = |pod: &&Value| {
+            ["colour", "revision"]
+                .iter()
+                .all(|key| label(pod, key) == label(pinned, key))
+        };
+        let callers = read.api.list("Pod").filter(is_caller).count();
+        if callers > 0 {
+            let name = name_of(pinned);
+            self.violation(format!(
+                "I6 nothing lost: Service {name} was deleted while {callers} pods may call through it"
             ));
         }
     }
@@ -74,7 +92,9 @@ impl Checker {
         {
             self.violation(format!("I3 live is sacred: template of {name} was changed"));
         }
-        let desired = read.spec_replicas(label(after, "service"));
+        let service = label(after, "service");
+        let stored = || read.stored_replicas(service, label(after, "revision"));
+        let desired = read.spec_replicas(service).or_else(stored);
         let replicas = after["spec"]["replicas"].as_i64();
         let scaled = before.is_some_and(|b| b["spec"]["replicas"].as_i64() > replicas);
         if scaled && desired.is_some_and(|d| replicas < Some(d)) {
@@ -103,8 +123,13 @@ impl Checker {
             self.approval(new, read);
             self.complete(&new["candidate"], read);
         }
-        if is_moving(old) && !is_moving(new) && !new["live"].is_null() {
+        if is_moving(old) && !is_moving(new) {
             self.together(read);
+            let reached = read.live_services().next();
+            if let Some(service) = reached.filter(|_| new["live"].is_null()) {
+                let name = name_of(service);
+                self.violation(format!("I2 together: {name} stands, and nothing is live"));
+            }
         }
         for condition in new["conditions"].as_array().into_iter().flatten() {
             if condition["type"] == "Ready" && condition["message"] == "" {
@@ -169,23 +194,8 @@ impl Checker {
         }
     }
 
-    /// What people asked for was seen to.
-    fn obeyed(&mut self, read: Reading<'_>) {
-        let annotations = &read.release()["metadata"]["annotations"];
-        for verb in ["abort", "rollback", "retry", "promote"] {
-            let asked = annotations[format!("changeover.dev/{verb}")].as_str();
-            let asked = asked.filter(|token| !token.is_empty());
-            let handled = read.status()["handled"][verb].as_str();
-            // A retry waits for the end of a pause.
-            let waits = verb == "retry" && annotations["changeover.dev/pause"] == "true";
-            if asked.is_some() && asked != handled && !waits {
-                self.violation(format!("I7 converge: {verb} was not seen to"));
-            }
-        }
-    }
-
     /// I2: every live Service that nobody else touched selects the live colour.
-    fn together(&mut self, read: Reading<'_>) {
+    pub(super) fn together(&mut self, read: Reading<'_>) {
         let live = &read.status()["live"];
         for service in live["services"].as_array().into_iter().flatten() {
             let service = service["name"].as_str().unwrap_or_default();
@@ -213,62 +223,6 @@ impl Checker {
             }
         }
     }
-
-    /// I10 bounded: every Deployment is of a role, but for those that a failed first install leaves to clients.
-    fn no_strays(&mut self, read: Reading<'_>) {
-        let status = read.status();
-        let roles = [&status["live"], &status["warm"], &status["candidate"]];
-        for deployment in read.api.list("Deployment") {
-            let labels = &deployment["spec"]["selector"]["matchLabels"];
-            let is_selected = read
-                .live_services()
-                .any(|s| selects(&s["spec"]["selector"], labels));
-            if !is_selected && !roles.iter().any(|role| is_of(role, labels)) {
-                let name = name_of(deployment);
-                self.violation(format!("I10 bounded: {name} is of no role"));
-            }
-        }
-    }
-
-    /// I2 together, I9 truth, I10 bounded: nothing moves any more.
-    pub fn settled(&mut self, api: &Api) {
-        let read = Reading { api };
-        let release = read.release();
-        if release.is_null() || !release["metadata"]["deletionTimestamp"].is_null() {
-            return;
-        }
-        self.edited.clear();
-        self.obeyed(read);
-        let status = read.status();
-        if status["phase"] != "RollingBack" {
-            self.together(read);
-        }
-        self.no_strays(read);
-        let ends = ["Live", "Warm", "Rejected", "RolledBack", "AwaitingApproval"];
-        let paused = !status["pausedSince"].is_null();
-        let stalled = status["conditions"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .any(|c| c["type"] == "Stalled" && c["status"] == "True");
-        if !ends.iter().any(|end| status["phase"] == *end) && !stalled && !paused {
-            self.violation(format!(
-                "I10 bounded: settled in {} and not stalled",
-                status["phase"]
-            ));
-        }
-        let colour = status["live"]["colour"].as_str().unwrap_or_default();
-        for service in status["live"]["services"].as_array().into_iter().flatten() {
-            let name = service["name"].as_str().unwrap_or_default();
-            if read.live_service(name).is_none() {
-                self.violation(format!("I2 together: {name} has no live Service"));
-            }
-            let ready = read.ready(name, colour).len();
-            if service["ready"] != ready {
-                self.violation(format!("I9 truth: {service} but {ready} are ready"));
-            }
-        }
-    }
 }
 
 /// How many seconds a phase may take; none where nothing is said of that.
@@ -283,7 +237,7 @@ fn limit_of(phase: &Value) -> Option<i64> {
 }
 
 /// Whether these are labels of a role's child. What both colours of a revision share has no colour.
-fn is_of(role: &Value, labels: &Value) -> bool {
+pub(super) fn is_of(role: &Value, labels: &Value) -> bool {
     let colour = &labels["changeover.dev/colour"];
     labels["changeover.dev/revision"] == short(&role["revision"])
         && (colour.is_null() || *colour == role["colour"])

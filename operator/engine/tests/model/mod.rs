@@ -15,6 +15,7 @@ mod outcome;
 mod people;
 mod pods;
 mod reading;
+mod rest;
 mod seen;
 mod shell;
 mod story;

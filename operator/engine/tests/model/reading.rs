@@ -81,6 +81,14 @@ impl<'a> Reading<'a> {
         own.map(|own| paths(&own["probes"])).unwrap_or_default()
     }
 
+    /// Pods of a service that are stored with a revision, of which these are the digits in labels.
+    pub fn stored_replicas(self, service: &str, revision: &str) -> Option<i64> {
+        let mut stored = self.api.list("ControllerRevision").map(|r| &r["data"]);
+        let data = stored.find(|data| short(&data["revision"]) == revision)?;
+        let mut services = data["services"].as_array()?.iter();
+        services.find(|s| s["name"] == service)?["replicas"].as_i64()
+    }
+
     /// Uids of ready pods of one service in one colour that its pinned Service shows as ready.
     pub fn ready(self, service: &str, colour: &str) -> Vec<String> {
         let pinned = format!("shop-{service}-{colour}-v4");
@@ -113,21 +121,18 @@ impl<'a> Reading<'a> {
         ready >= 1 && ready * 2 >= desired
     }
 
-    /// Whether every service of a colour can serve; those that the spec names.
+    /// Whether every service that a colour has can serve. A colour of no role serves nobody.
     pub fn colour_serves(self, colour: &str) -> bool {
-        let services = self.release()["spec"]["services"].as_array();
-        let names = services
-            .into_iter()
-            .flatten()
-            .filter_map(|s| s["name"].as_str());
-        names
-            .filter(|name| {
-                self.api
-                    .get("Deployment", &format!("shop-{name}-{colour}"))
-                    .is_some()
-            })
-            .chain(["user"])
-            .all(|name| self.can_serve(name, colour))
+        let status = self.status();
+        let mut roles = ["live", "candidate", "warm"]
+            .map(|role| &status[role])
+            .into_iter();
+        let role = roles.find(|role| role["colour"] == colour);
+        let services = role.and_then(|role| role["services"].as_array());
+        services.is_some_and(|services| {
+            let mut names = services.iter().filter_map(|s| s["name"].as_str());
+            names.all(|name| self.can_serve(name, colour))
+        })
     }
 
     /// Whether enough ready pods stand behind a selector.

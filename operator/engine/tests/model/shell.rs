@@ -213,6 +213,7 @@ pub fn call(request: &Request) -> Call {
             let stamp = json!({"metadata": {"labels": {names::EPOCH: epoch.to_string()}}});
             (Verb::Merge, pinned(target, stamp))
         }
+        Request::Reclaim(_) => unreachable!("the model finds children by their owner"),
         Request::Flip { patch, .. } => (Verb::Merge, patch.clone()),
         Request::Delete(target) => (Verb::Delete, pinned(target, json!({}))),
     };

@@ -21,6 +21,7 @@ stories!(
     pods_replaced_while_awaiting_approval,
     approval_seen_late,
     contested_selector_while_awaiting_approval,
+    approved_and_paused_past_the_timeout,
 );
 
 pub(super) fn manual(version: &str) -> serde_json::Value {
@@ -244,5 +245,24 @@ fn contested_selector_while_awaiting_approval() -> Story {
         .after(61)
         .then("nobody contests it any more", |w| {
             assert_eq!(w.condition("Reconciling").unwrap().0, "AwaitingApproval");
+        })
+}
+
+fn approved_and_paused_past_the_timeout() -> Story {
+    awaiting("approved and paused past the timeout")
+        .when(|w| {
+            // Nobody looks meanwhile.
+            w.advance_clock(SignedDuration::from_hours(25));
+            let revision = w.status().candidate.unwrap().revision;
+            w.annotate("promote", &revision);
+            w.annotate("pause", "true");
+        })
+        .then("it waits for the end of the pause", |w| {
+            assert_eq!(w.phase(), "AwaitingApproval");
+            assert_eq!(w.condition("Ready").unwrap().0, "Paused");
+        })
+        .when(|w| w.annotate("pause", ""))
+        .then("and goes live", |w| {
+            assert_eq!(w.status().live.unwrap().version, "2");
         })
 }

@@ -2,8 +2,8 @@
 
 use crate::model::{Story, World, exchange, live, spec};
 
-use super::stories;
 use super::switch::rolled_back;
+use super::{stories, until_idle};
 
 stories!(
     journey_fails_before_the_switch,
@@ -21,6 +21,7 @@ stories!(
     first_install_fails_while_baking,
     fix_after_a_first_install_that_failed_while_baking,
     unknown_service_in_a_journey,
+    journey_made_invalid_while_baking,
 );
 
 fn baking(name: &'static str, act: fn(&mut World)) -> Story {
@@ -242,4 +243,23 @@ fn unknown_service_in_a_journey() -> Story {
             assert!(message.contains("usr"), "{message}");
             assert_eq!(w.status().live.unwrap().version, "1");
         })
+}
+
+/// The revision stays the same: what it was verified with judges on.
+fn journey_made_invalid_while_baking() -> Story {
+    baking("journey made invalid while baking", |w| {
+        w.apply(spec("2", |s| {
+            s["verification"]["journeys"][0]["steps"][0]["service"] = "usr".into();
+        }));
+    })
+    .during("Warm", |w| {
+        until_idle(w);
+        assert_eq!(w.status().live.unwrap().version, "2");
+        assert_eq!(w.condition("Stalled").unwrap().0, "InvalidSpec");
+    })
+    .when(|w| w.apply(exchange("2")))
+    .then("corrected, nothing stands in the way", |w| {
+        assert_eq!(w.phase(), "Warm");
+        assert!(w.condition("Stalled").is_none());
+    })
 }

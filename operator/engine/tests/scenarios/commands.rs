@@ -19,7 +19,7 @@ stories!(
     deletion_of_the_namespace,
 );
 
-fn delete_release(w: &mut World) {
+pub(super) fn delete_release(w: &mut World) {
     let now = w.now();
     w.edit("ExchangeRelease", "shop", |r| {
         r["metadata"]["deletionTimestamp"] = now.into();
@@ -29,7 +29,7 @@ fn delete_release(w: &mut World) {
 }
 
 /// The checker refuses every write after the deletion timestamp.
-fn nothing_is_written(w: &World) {
+pub(super) fn nothing_is_written(w: &World) {
     assert!(w.raw("Service", "shop-trade").is_null());
 }
 

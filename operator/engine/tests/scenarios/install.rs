@@ -14,6 +14,10 @@ stories!(
     fixed_first_install,
     first_install_loses_its_pods_in_the_switch,
     fix_after_a_first_install_that_lost_its_pods,
+    abort_of_the_fix_after_a_first_install_that_lost_its_pods,
+    retry_of_a_first_install_that_lost_its_pods,
+    first_install_while_paused,
+    way_back_to_a_first_install_that_lacks_a_name,
 );
 
 fn first_install() -> Story {
@@ -136,30 +140,103 @@ fn first_install_loses_its_pods_in_the_switch() -> Story {
     })
 }
 
+/// Clients reach it by then.
+fn lost_its_pods(name: &'static str) -> Story {
+    Story::given(name, World::new(exchange("1")))
+        .during("Switching", |w| {
+            w.step();
+            w.step();
+            w.break_pods("blue");
+        })
+        .then("it is rejected, and stays what clients use", |w| {
+            assert_eq!(w.phase(), "Rejected");
+            assert_eq!(w.status().rejected.unwrap().reason, "NothingToGoBackTo");
+            assert_eq!(w.status().live.unwrap().version, "1");
+            let (_, message) = w.condition("Stalled").unwrap();
+            let words = "1 stays live. Apply another version, or annotate changeover.dev/retry. 1 cannot serve: user: 0 of 2 pods ready";
+            assert!(message.contains(words), "{message}");
+            assert!(
+                !w.raw("Service", "shop-user").is_null(),
+                "live Services stay"
+            );
+        })
+        .when(World::heal_pods)
+}
+
+fn is_live(w: &World, phase: &str, version: &str, colour: &str) {
+    let live = w.status().live.unwrap();
+    let is = (live.version.as_str(), live.colour.as_str());
+    assert_eq!((w.phase().as_str(), is), (phase, (version, colour)));
+}
+
 fn fix_after_a_first_install_that_lost_its_pods() -> Story {
+    lost_its_pods("fix after a first install that lost its pods")
+        .when(|w| w.apply(exchange("2")))
+        .then("the fix is built beside what clients still use", |w| {
+            is_live(w, "Warm", "2", "green");
+        })
+}
+
+fn abort_of_the_fix_after_a_first_install_that_lost_its_pods() -> Story {
+    lost_its_pods("abort of the fix after a first install that lost its pods")
+        .when(|w| w.apply(exchange("2")))
+        .during("Baking", |w| w.annotate("abort", "1"))
+        .then("clients go back to what serves them", |w| {
+            is_live(w, "RolledBack", "1", "blue");
+            assert!(w.condition("Stalled").unwrap().1.contains("1 stays live"));
+        })
+}
+
+fn retry_of_a_first_install_that_lost_its_pods() -> Story {
+    lost_its_pods("retry of a first install that lost its pods")
+        .then("its switch was finished for its clients", |w| {
+            assert!(w.status().switch.unwrap().finished_at.is_some());
+        })
+        .when(|w| w.annotate("retry", "1"))
+        .then("it is watched once more", |w| {
+            is_live(w, "Live", "1", "blue")
+        })
+}
+
+fn first_install_while_paused() -> Story {
+    let mut world = World::new(exchange("1"));
+    world.annotate("pause", "true");
+    Story::given("first install while paused", world)
+        .then("it says what it waits for", |w| {
+            assert_eq!(w.phase(), "Pending");
+            let (reason, message) = w.condition("Reconciling").unwrap();
+            assert_eq!(reason, "Paused");
+            assert!(message.contains("changeover.dev/pause"), "{message}");
+        })
+        .when(|w| w.annotate("pause", ""))
+        .then("and goes on", |w| is_live(w, "Live", "1", "blue"))
+}
+
+/// What could be made of it is live; the version after it has no such service, and fails.
+fn way_back_to_a_first_install_that_lacks_a_name() -> Story {
     Story::given(
-        "fix after a first install that lost its pods",
+        "way back to a first install that lacks a name",
         World::new(exchange("1")),
     )
-    .during("Switching", |w| {
-        w.step();
-        w.step();
-        w.break_pods("blue");
+    .when(|w| {
+        w.create("Service", "shop-trade");
+        w.until("Rejected");
+        is_live(w, "Rejected", "1", "blue");
+        w.apply(spec("2", |s| {
+            s["services"].as_array_mut().unwrap().remove(1);
+            let steps = &mut s["verification"]["journeys"][0]["steps"];
+            steps.as_array_mut().unwrap().truncate(1);
+        }));
+        w.until("Baking");
+        w.annotate("abort", "1");
+        w.until("RolledBack");
+        w.delete("Service", "shop-trade");
     })
-    .then("it is rejected", |w| {
-        assert_eq!(w.phase(), "Rejected");
-        assert!(
-            !w.raw("Service", "shop-user").is_null(),
-            "live Services stay"
-        );
-    })
-    .when(World::heal_pods)
-    .when(|w| w.apply(exchange("2")))
-    .then("the fix is built beside what clients still use", |w| {
-        let live = w.status().live.unwrap();
-        assert_eq!(
-            (live.version.as_str(), live.colour.as_str()),
-            ("2", "green")
-        );
-    })
+    .then(
+        "it ends without the name, and takes it once it is free",
+        |w| {
+            is_live(w, "RolledBack", "1", "blue");
+            assert!(!w.raw("Service", "shop-trade").is_null());
+        },
+    )
 }

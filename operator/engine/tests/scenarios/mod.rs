@@ -8,9 +8,13 @@ mod approval;
 mod bake;
 mod children;
 mod commands;
+mod conditions;
 mod drain;
 mod fence;
+mod held;
 mod install;
+mod invalid;
+mod labels;
 mod lost;
 mod pause;
 mod reads;
@@ -18,10 +22,12 @@ mod refuse;
 mod rejected;
 mod release;
 mod rollback;
+mod rolled_back;
 mod salvage;
 mod scale;
 mod supersede;
 mod switch;
+mod thresholds;
 
 /// The world, in which someone has just applied another spec.
 fn released(mut world: World, spec: Value) -> World {
@@ -56,19 +62,25 @@ pub(crate) use stories;
 pub fn all() -> Vec<Story> {
     [
         install::all(),
+        invalid::all(),
         release::all(),
         refuse::all(),
         rejected::all(),
         supersede::all(),
         switch::all(),
         children::all(),
+        labels::all(),
         commands::all(),
+        conditions::all(),
         lost::all(),
         approval::all(),
         pause::all(),
         bake::all(),
+        thresholds::all(),
         drain::all(),
         rollback::all(),
+        rolled_back::all(),
+        held::all(),
         salvage::all(),
         scale::all(),
     ]

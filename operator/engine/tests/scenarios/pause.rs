@@ -1,9 +1,10 @@
 //! A pause holds every forward step, and no way back. What passed before it still counts after it.
 
-use crate::model::{Story, exchange, live, spec};
+use crate::model::{Story, World, exchange, live, spec, warm};
 
 use super::approval::{approve, awaiting, version_1_stays, version_2_is_live};
 use super::stories;
+use super::switch::rolled_back;
 
 stories!(
     paused_before_the_switch,
@@ -12,7 +13,11 @@ stories!(
     paused_while_baking,
     paused_while_warm,
     paused_and_a_newer_spec,
+    pauses_make_the_deadline_later,
     aborted_while_paused,
+    aborted_while_paused_in_the_switch,
+    aborted_while_paused_in_the_bake,
+    rolled_back_while_paused,
 );
 
 fn paused_before_the_switch() -> Story {
@@ -85,6 +90,64 @@ fn aborted_while_paused() -> Story {
         .then("abort needs no resume", |w| {
             version_1_stays(w);
             assert_eq!(w.status().rejected.unwrap().reason, "Aborted");
+        })
+}
+
+fn pauses_make_the_deadline_later() -> Story {
+    let paused = |story: Story| {
+        let story = story.when(|w| w.annotate("pause", "true")).after(50_000);
+        story.when(|w| w.annotate("pause", "")).after(10_000)
+    };
+    let twice = paused(paused(awaiting("pauses make the deadline later")));
+    twice
+        .after(60_000)
+        .then("a day is not over, but for both pauses", |w| {
+            assert_eq!(w.phase(), "AwaitingApproval");
+        })
+        .after(7_000)
+        .then("now it is", |w| {
+            version_1_stays(w);
+            assert_eq!(w.status().rejected.unwrap().reason, "ApprovalTimeout");
+        })
+}
+
+/// Clients are back on the old colour, and the pause stands.
+fn back_although_paused(w: &World, why: &str) {
+    rolled_back(w);
+    let status = w.status();
+    assert_eq!(status.rejected.unwrap().reason, why);
+    assert!(status.paused_since.is_some());
+}
+
+fn aborted_while_paused_in(name: &'static str, phase: &'static str) -> Story {
+    Story::given(name, live())
+        .when(|w| w.apply(exchange("2")))
+        .during(phase, |w| {
+            w.annotate("pause", "true");
+            // The pause is seen before the abort is.
+            w.step();
+            w.annotate("abort", "1");
+        })
+        .then("no way back waits for a resume", |w| {
+            back_although_paused(w, "Aborted");
+        })
+}
+
+fn aborted_while_paused_in_the_switch() -> Story {
+    aborted_while_paused_in("aborted while paused in the switch", "Switching")
+}
+
+fn aborted_while_paused_in_the_bake() -> Story {
+    aborted_while_paused_in("aborted while paused in the bake", "Baking")
+}
+
+fn rolled_back_while_paused() -> Story {
+    Story::given("rolled back while paused", warm())
+        .when(|w| w.annotate("pause", "true"))
+        .after(7200)
+        .when(|w| w.annotate("rollback", "1"))
+        .then("no way back waits for a resume", |w| {
+            back_although_paused(w, "RollbackRequested");
         })
 }
 

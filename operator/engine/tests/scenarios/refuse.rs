@@ -1,6 +1,6 @@
 //! Candidates that clients never see.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
@@ -194,7 +194,7 @@ fn never_ready() -> Story {
 fn policy_takes_no_change_of_what_is_live() -> Story {
     Story::given("policy takes no change of what is live", live())
         .when(|w| {
-            w.api.denied = BTreeSet::from(["shop-trade-blue"]);
+            w.api.denied = BTreeMap::from([("shop-trade-blue", 403)]);
             w.apply(exchange("2"));
         })
         .during("Baking", |w| {

@@ -1,8 +1,9 @@
 //! A stored revision that someone deletes.
 
 use changeover_crds::names;
+use serde_json::Value;
 
-use crate::model::{Story, World, exchange, live};
+use crate::model::{RELEASE, Story, World, exchange, live};
 
 use super::stories;
 
@@ -10,6 +11,8 @@ stories!(
     old_revision_deleted_in_the_bake,
     old_revision_deleted_with_a_child,
     live_revision_deleted_under_another_renderer,
+    new_revision_deleted_in_the_switch,
+    live_revision_deleted_with_the_status,
 );
 
 fn old_revision_deleted_in_the_bake() -> Story {
@@ -88,5 +91,40 @@ fn old_revision_deleted_with_a_child() -> Story {
         .when(|w| w.apply(exchange("1")))
         .then("what is live again is rolled back to", |w| {
             assert_eq!(w.status().live.unwrap().version, "1");
+        })
+}
+
+fn new_revision_deleted_in_the_switch() -> Story {
+    Story::given("new stored revision deleted in the switch", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Switching", |w| {
+            let name = w.raw("Deployment", "shop-user-green")["metadata"]["labels"]
+                ["changeover.dev/revision"]
+                .as_str()
+                .map(|short| format!("shop-{short}"));
+            w.delete("ControllerRevision", &name.unwrap());
+        })
+        .then("it is stored again, and the switch goes on", |w| {
+            assert_eq!((w.phase().as_str(), w.cluster.made()), ("Warm", 10));
+            assert_eq!(w.status().live.unwrap().version, "2");
+        })
+}
+
+fn live_revision_deleted_with_the_status() -> Story {
+    Story::given("live stored revision deleted with the status", live())
+        .when(|w| {
+            let live = w.status().live.unwrap().revision;
+            w.delete("ControllerRevision", &names::stored_revision("shop", &live));
+            w.api
+                .edit("ExchangeRelease", RELEASE, |r| r["status"] = Value::Null);
+        })
+        .then("the spec says what is live", |w| {
+            assert_eq!((w.phase().as_str(), w.cluster.made()), ("Live", 5));
+            assert_eq!(w.status().live.unwrap().colour.as_str(), "blue");
+        })
+        .when(|w| w.apply(exchange("2")))
+        .during("Baking", |w| w.annotate("abort", "1"))
+        .then("and there is a way back to it", |w| {
+            assert_eq!((w.phase().as_str(), w.cluster.made()), ("RolledBack", 10));
         })
 }

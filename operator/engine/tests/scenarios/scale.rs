@@ -13,6 +13,7 @@ stories!(
     scaled_up_in_the_middle_of_the_flip,
     one_of_two_pods_is_not_the_colour,
     back_to_half_of_the_old_colour,
+    dropped_service_keeps_its_pods,
 );
 
 /// Eight pods of user in version 2, where a quota takes no more than there are.
@@ -103,5 +104,34 @@ fn back_to_half_of_the_old_colour() -> Story {
             let journal = w.status().switch.unwrap();
             let took = SignedDuration::from_millis(journal.switch_millis.unwrap());
             assert!(took < SignedDuration::from_secs(2), "{took:?}");
+        })
+}
+
+fn has_all(w: &World) {
+    let trade = w.raw("Deployment", "shop-trade-blue");
+    assert_eq!(trade["spec"]["replicas"], 3);
+}
+
+/// Version 2 has no trade: nothing in the spec says how many pods of it clients need until they have left, nor does
+/// what was stored before it was scaled.
+fn dropped_service_keeps_its_pods() -> Story {
+    Story::given("dropped service keeps its pods", live())
+        .when(|w| w.apply(spec("1", |s| s["services"][1]["replicas"] = 3.into())))
+        .then("it is scaled in place", has_all)
+        .when(|w| {
+            w.apply(spec("2", |s| {
+                s["services"].as_array_mut().unwrap().remove(1);
+                let steps = &mut s["verification"]["journeys"][0]["steps"];
+                steps.as_array_mut().unwrap().truncate(1);
+            }));
+        })
+        .then("all are kept for a way back", |w| {
+            assert_eq!(w.phase(), "Warm");
+            has_all(w);
+        })
+        .when(|w| w.annotate("rollback", "1"))
+        .then("all serve again", |w| {
+            is_back(w);
+            has_all(w);
         })
 }

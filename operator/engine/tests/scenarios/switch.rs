@@ -1,5 +1,7 @@
 //! What can happen while the Services move.
 
+use std::collections::BTreeMap;
+
 use crate::model::{Fate, Pass, Story, World, exchange, live, spec};
 
 use super::stories;
@@ -17,6 +19,8 @@ stories!(
     live_service_deleted_during_the_switch,
     selector_edited_during_the_switch,
     epoch_beyond_the_journal,
+    policy_refuses_a_flip,
+    one_address_family_more,
 );
 
 /// Version 2 is on its way; the journal is open, no Service has moved.
@@ -254,4 +258,37 @@ fn selector_edited_during_the_switch() -> Story {
     .then("all Services are on the new colour", |w| {
         assert_eq!(w.phase(), "Warm");
     })
+}
+
+/// Some Services have moved by then, and would wait on the new colour for the others.
+fn policy_refuses_a_flip() -> Story {
+    switching("policy refuses a flip", |w| {
+        w.api.denied = BTreeMap::from([("shop-trade", 403)]);
+    })
+    .during("RollingBack", |w| w.api.denied.clear())
+    .then("all go back long before the switch is late", |w| {
+        rolled_back(w);
+        let rejected = w.status().rejected.unwrap();
+        assert_eq!(rejected.reason, "Refused");
+        assert!(
+            rejected.message.contains("denied by a policy"),
+            "{rejected:?}"
+        );
+        let took = rejected.at.0.duration_since(w.status().history[1].at.0);
+        assert!(took.as_secs() < 60, "{took:?}");
+    })
+}
+
+/// `kubectl patch` of `ipFamilyPolicy`: no field of ours, so it stays.
+fn one_address_family_more() -> Story {
+    let mut world = live();
+    world.edit("Service", "shop-user", |s| {
+        s["spec"]["ipFamilies"] = serde_json::json!(["IPv4", "IPv6"]);
+    });
+    Story::given("one address family more", world)
+        .when(|w| w.apply(exchange("2")))
+        .then("each family is held against the ready pods", |w| {
+            assert!(!w.raw("EndpointSlice", "shop-user-v6").is_null());
+            assert_eq!(w.phase(), "Warm");
+        })
 }

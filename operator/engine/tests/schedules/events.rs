@@ -14,6 +14,8 @@ const STALE: usize = 12;
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     pub services: usize,
+    /// Whether the first one has an admin port: no later spec may change that.
+    pub is_measured: bool,
 }
 
 impl Size {
@@ -22,6 +24,9 @@ impl Size {
         let mut spec = exchange(version);
         let services = spec["services"].as_array_mut().unwrap();
         services.truncate(self.services);
+        if !self.is_measured {
+            services[0].as_object_mut().unwrap().remove("adminPort");
+        }
         let steps = &mut spec["verification"]["journeys"][0]["steps"];
         steps.as_array_mut().unwrap().truncate(self.services.min(2));
         spec
@@ -29,15 +34,16 @@ impl Size {
 
     /// A world with version 1 live.
     pub fn live(self) -> World {
-        static LIVE: [OnceLock<World>; SERVICES.len()] =
-            [const { OnceLock::new() }; SERVICES.len()];
+        static LIVE: [[OnceLock<World>; 2]; SERVICES.len()] =
+            [const { [const { OnceLock::new() }; 2] }; SERVICES.len()];
         let install = || {
             let mut world = World::new(self.spec("1"));
             world.keeps = STALE;
             world.settle();
             world
         };
-        LIVE[self.services - 1].get_or_init(install).clone()
+        let live = &LIVE[self.services - 1][usize::from(self.is_measured)];
+        live.get_or_init(install).clone()
     }
 
     fn service(self, dice: &mut Dice) -> &'static str {
@@ -60,6 +66,7 @@ impl Schedule {
         let mut dice = Dice::of(seed);
         let exchange = Size {
             services: dice.one(&[1, 1, 2, 3]),
+            is_measured: dice.below(8) > 0,
         };
         let events = (0..5 + dice.below(15)).map(|_| dice.next()).collect();
         Self {
@@ -135,8 +142,8 @@ fn apply(world: &mut World, exchange: Size, dice: &mut Dice) -> String {
             "replicas"
         }
         1 => {
-            first.as_object_mut().unwrap().remove("adminPort");
-            "no admin port"
+            spec["drain"] = json!({"quiet": "1s", "deadline": "5s"});
+            "a short drain"
         }
         2 => {
             spec["promotion"] = json!({"mode": "Manual"});

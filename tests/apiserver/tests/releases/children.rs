@@ -1,12 +1,16 @@
 //! Children that someone deletes or edits are put right, and clients see nothing of it.
 
+use std::fmt::Debug;
+
 use anyhow::{Context, Result};
 use changeover_apiserver_tests::{NAME, Sandbox, selected};
 use changeover_crds::{Colour, ExchangeRelease, names};
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
-use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::core::NamespaceResourceScope;
+use kube::{Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::{assert_served_by, with_first_release};
@@ -127,4 +131,37 @@ async fn a_deleted_config_map_is_made_again() -> Result<()> {
 async fn assert_serves_again(sandbox: &Sandbox) -> Result<()> {
     sandbox.await_endpoints(Colour::Blue).await?;
     assert_served_by(sandbox, Colour::Blue).await
+}
+
+/// By that label the operator finds its children: without it, it does not see them.
+#[tokio::test]
+async fn a_child_that_lost_its_label_is_found_again() -> Result<()> {
+    let (sandbox, _operator) = with_first_release().await?;
+    let live = names::live_service(NAME, "user");
+    reclaimed::<Service>(&sandbox, &live).await?;
+    let coloured = names::coloured(NAME, "user", Colour::Blue);
+    reclaimed::<Deployment>(&sandbox, &coloured).await?;
+    let status = sandbox.release().await?.status.unwrap_or_default();
+    let revision = status.live.context("nothing is live")?.revision;
+    let stored = names::stored_revision(NAME, &revision);
+    reclaimed::<ControllerRevision>(&sandbox, &stored).await?;
+    assert_serves_again(&sandbox).await?;
+    sandbox.finish().await
+}
+
+/// The label of a child is taken away, and comes back on the same object.
+async fn reclaimed<K>(sandbox: &Sandbox, name: &str) -> Result<()>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    K: Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let edit = Patch::Merge(json!({"metadata": {"labels": {names::RELEASE: null}}}));
+    let api = sandbox.api::<K>();
+    let edited = api.patch(name, &PatchParams::default(), &edit).await?;
+    sandbox
+        .await_object::<K>(name, "its label again", |object| {
+            object.uid() == edited.uid() && object.labels().contains_key(names::RELEASE)
+        })
+        .await?;
+    Ok(())
 }

@@ -199,7 +199,9 @@ async fn ports_stay_as_they_are() -> Result<()> {
 async fn durations_are_readable_and_in_order() -> Result<()> {
     let mut cases = Vec::new();
     for deadline in ["progressDeadline", "switchDeadline", "verification/timeout"] {
-        for bad in ["10", "-5s", "abc", "", "1e3s", "0s", "999ms"] {
+        for bad in [
+            "10", "-5s", "abc", "", "1e3s", "0s", "0ns", "999ms", "600s1ns", "60s5us",
+        ] {
             let release = with(&format!("/spec/{deadline}"), json!(bad));
             cases.push((
                 deadline,
@@ -209,7 +211,7 @@ async fn durations_are_readable_and_in_order() -> Result<()> {
         }
     }
     for window in ["rollbackWindow", "keepFailed"] {
-        for bad in ["10", "-5s", "abc"] {
+        for bad in ["10", "-5s", "abc", "600s1ns", "0ns1s"] {
             let release = with(&format!("/spec/{window}"), json!(bad));
             cases.push((
                 window,

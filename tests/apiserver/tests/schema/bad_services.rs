@@ -211,6 +211,11 @@ async fn where_pods_run_is_checked_before() -> Result<()> {
     .await
 }
 
+/// Whoever reads JSON goes so deep and no deeper: a value of hundreds of levels could be stored, and not be read again.
+fn expecting(value: Value) -> Value {
+    smoke(json!({"path": "/", "expect": {"json": {"$.a": value}}}))
+}
+
 #[tokio::test]
 async fn probes_can_be_answered() -> Result<()> {
     assert_refused(vec![
@@ -228,6 +233,16 @@ async fn probes_can_be_answered() -> Result<()> {
             "an impossible status",
             smoke(json!({"path": "/", "expect": {"status": 42}})),
             "status in body should be greater than or equal to 100",
+        ),
+        (
+            "a list in a list in a list",
+            expecting(json!([[[]], [[1]]])),
+            "expect.json.$.a[1][0]: Too many: 1: must have at most 0 items",
+        ),
+        (
+            "an object in an object in a list",
+            expecting(json!([{"b": {"c": 1}}])),
+            "expect.json.$.a[0].b: Too many: 1: must have at most 0 items",
         ),
         (
             "no attempt",

@@ -6,7 +6,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use super::{try_create, with};
+use super::{set, smoke, try_create, with};
 
 const DEFINITION: &str = "exchangereleases.changeover.dev";
 
@@ -100,6 +100,29 @@ async fn every_example_is_taken_and_comes_back_as_it_was_applied() -> Result<()>
 }
 
 #[tokio::test]
+async fn expected_values_of_any_kind_come_back_as_they_were_applied() -> Result<()> {
+    let sandbox = Sandbox::new().await?;
+    let values = json!({
+        "$.a": "text", "$.b": 1, "$.c": 1.5, "$.d": true, "$.e": null,
+        "$.f": [], "$.g": {}, "$.h": ["x", {"y": [], "z": 1}, [2, null]], "$.i": {"x": [1], "y": {"z": {}}}, "$.j": {"x": null, "y": {"z": null}},
+    });
+    let mut release = smoke(json!({"path": "/", "expect": {"status": 200, "json": values}}));
+    let expect = "/spec/services/0/smoke/0/expect/json";
+    let made = sandbox.apply(&release).await?;
+    assert_eq!(
+        serde_json::to_value(&made)?.pointer(expect),
+        Some(&values),
+        "as it is read with types"
+    );
+    let again = sandbox.apply(&release).await?;
+    assert_eq!(made.resource_version(), again.resource_version());
+    set(&mut release, &format!("{expect}/$.h"), json!(["x"]));
+    let changed = serde_json::to_value(sandbox.apply(&release).await?)?;
+    assert_eq!(changed.pointer(expect), release.pointer(expect));
+    sandbox.finish().await
+}
+
+#[tokio::test]
 async fn the_chart_of_an_exchange_is_taken_in_every_environment() -> Result<()> {
     let client = test_client().await?;
     let example = std::fs::read_to_string(examples().join("exchange.yaml"))?;
@@ -161,6 +184,8 @@ async fn limits_themselves_are_allowed() -> Result<()> {
         with("/spec/services/0/name", json!("bluebird")),
         with("/spec/rollbackWindow", json!("0s")),
         with("/spec/keepFailed", json!("0s")),
+        with("/spec/rollbackWindow", json!("0ns")),
+        with("/spec/progressDeadline", json!("600s0.001ms")),
         with("/spec/progressDeadline", json!("1h30m")),
         with("/spec/progressDeadline", json!("1.5h")),
         with("/spec/switchDeadline", json!("60s")),

@@ -184,6 +184,7 @@ fn tell(stage: &Stage<'_>, report: &Report) -> std::io::Result<()> {
     let streams = report.streams.clone().unwrap_or_default();
     figures.put("requests", report.total.sent);
     figures.put("started late", report.late);
+    figures.put("failed", report.total.failed);
     figures.put("lost", report.total.lost);
     figures.put("duplicated", report.total.duplicated);
     figures.put("mixed", report.total.mixed);

@@ -1,0 +1,96 @@
+//! A way back that cannot be finished yet: clients stay where they are served, whatever happens to the Services.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use crate::model::{Story, World, warm};
+
+use super::stories;
+
+stories!(
+    held_and_a_live_service_is_deleted,
+    held_and_a_selector_is_narrowed,
+    held_and_a_selector_is_lost,
+    held_and_an_epoch_is_raised,
+    flips_back_are_not_carried_out,
+);
+
+/// A rollback to a colour that lost its pods.
+fn held(name: &'static str, then: fn(&mut World)) -> Story {
+    Story::given(name, warm())
+        .when(|w| {
+            w.break_pods("blue");
+            w.annotate("rollback", "1");
+        })
+        .then("what serves is left where it is", |w| {
+            assert_eq!(w.phase(), "RollingBack");
+            assert!(w.condition("Ready").is_some(), "clients are served");
+        })
+        .when(then)
+        .then("clients are still served there, all of them", |w| {
+            for service in ["shop-user", "shop-trade", "shop-notification"] {
+                let selector = w.raw("Service", service)["spec"]["selector"].clone();
+                let keys = selector.as_object().unwrap();
+                assert_eq!(selector["changeover.dev/colour"], "green");
+                assert_eq!(keys.len(), 4, "{service}: {selector}");
+            }
+            assert_eq!(w.phase(), "RollingBack");
+            assert_eq!(w.condition("Stalled").unwrap().0, "OldColourCannotServe");
+        })
+        .when(World::heal_pods)
+        .then("and go back as soon as they can", |w| {
+            let version = w.status().live.unwrap().version;
+            assert_eq!((w.phase().as_str(), version.as_str()), ("RolledBack", "1"));
+        })
+}
+
+fn held_and_a_live_service_is_deleted() -> Story {
+    held("held, and a live Service is deleted", |w| {
+        w.delete("Service", "shop-trade");
+    })
+}
+
+fn held_and_a_selector_is_narrowed() -> Story {
+    held("held, and a selector is narrowed", |w| {
+        w.edit("Service", "shop-trade", |s| {
+            s["spec"]["selector"]["canary"] = "yes".into();
+        });
+    })
+}
+
+fn held_and_a_selector_is_lost() -> Story {
+    held("held, and every selector is lost", |w| {
+        for service in ["shop-user", "shop-trade", "shop-notification"] {
+            w.edit("Service", service, |s| s["spec"]["selector"] = Value::Null);
+        }
+    })
+}
+
+/// A Service restored from a backup of later days.
+fn held_and_an_epoch_is_raised() -> Story {
+    held("held, and an epoch is raised", |w| {
+        w.edit("Service", "shop-trade", |s| {
+            s["metadata"]["annotations"]["changeover.dev/epoch"] = "40".into();
+        });
+    })
+}
+
+fn flips_back_are_not_carried_out() -> Story {
+    Story::given("flips back are not carried out", warm())
+        .when(|w| {
+            w.api.denied = BTreeMap::from([("shop-trade", 429)]);
+            w.annotate("rollback", "1");
+            w.until("RollingBack");
+            w.advance_clock(SignedDuration::from_secs(31));
+            for _ in 0..5 {
+                w.step();
+            }
+            assert_eq!(w.condition("Stalled").unwrap().0, "RollbackLate");
+            w.api.denied.clear();
+        })
+        .then("they are tried again and again", |w| {
+            assert_eq!(w.phase(), "RolledBack");
+        })
+}
