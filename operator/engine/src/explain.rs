@@ -87,14 +87,6 @@ pub(crate) fn put_off(world: World<'_>, repair: &Request, now: Timestamp) -> Opt
     })
 }
 
-/// Why a flip is refused, where it has been for a while: by a policy or a schema, which no further try changes.
-pub(crate) fn refused_for_good(world: World<'_>, again: &[Request]) -> Option<String> {
-    let mut flips = again.iter().filter(|r| matches!(r, Request::Flip { .. }));
-    let failure = flips.find_map(|r| world.obs.failures.iter().find(|f| is_refusal(f, r)))?;
-    let lasts = failure.last.duration_since(failure.since) >= PATIENCE;
-    lasts.then(|| in_words(failure).1)
-}
-
 /// Not passed by waiting for a moment: neither an overload nor an outage.
 const fn is_final(code: u16) -> bool {
     matches!(code, 400..=428 | 430..=499)

@@ -11,6 +11,10 @@ use crate::reason::Reason;
 use crate::revision::{StoredRevision, is_short_of};
 use crate::world::{each, label};
 
+/// So many journals may have been opened with the status that was lost, and left no trace on any child. What they sent
+/// may still be on its way: no epoch is given twice.
+const UNSEEN: i64 = 100;
+
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let mut colours: Vec<ColourStatus> = Colour::ALL
         .into_iter()
@@ -100,7 +104,7 @@ fn role(turn: &Turn<'_>, short: &str, colour: Colour) -> Option<ColourStatus> {
         .or_else(|| is_short_of(short, turn.wanted).then(rendered))?;
     let mut role = ColourStatus {
         colour,
-        epoch: turn.world.new_epoch(),
+        epoch: turn.world.new_epoch().saturating_add(UNSEEN),
         revision: stored.revision.clone(),
         version: stored.version.clone(),
         services: Vec::new(),

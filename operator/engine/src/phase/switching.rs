@@ -65,10 +65,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
                 &format!("the switch was not done within {limit:?}: {trouble}"),
             )
         }
-        Progress::Requests(requests) => match explain::refused_for_good(turn.world, &requests) {
-            Some(message) => super::go_back(turn, Reason::Refused, &message),
-            None => Move::Requests(requests),
-        },
+        Progress::Requests(requests) => Move::Requests(requests),
         Progress::Unverified(message) => {
             turn.say(None, message);
             Move::Wait(Some(deadline))

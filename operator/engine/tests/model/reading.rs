@@ -19,6 +19,12 @@ impl<'a> Reading<'a> {
         self.api.list("ExchangeRelease").next().unwrap_or(&NOTHING)
     }
 
+    /// Whether an object is this release's, and not a deleted namesake's.
+    pub fn owns(self, object: &Value) -> bool {
+        let owner = &object["metadata"]["ownerReferences"][0]["uid"];
+        *owner == self.release()["metadata"]["uid"]
+    }
+
     pub fn status(self) -> &'a Value {
         &self.release()["status"]
     }
