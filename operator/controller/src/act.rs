@@ -43,11 +43,11 @@ pub async fn carry_out(scope: Scope<'_>, requests: &[Request]) -> Outcome {
             answer = scope.send(&instead).await;
             sent = Cow::Owned(instead);
         }
-        (sent, answer, Timestamp::now())
+        (request, sent, answer, Timestamp::now())
     }))
     .await;
     let mut outcome = Outcome::default();
-    for (request, answer, at) in answers {
+    for (wanted, request, answer, at) in answers {
         let (verb, kind, name) = (request.verb(), request.kind().as_str(), request.name());
         match answer {
             Ok(changed) => {
@@ -62,7 +62,7 @@ pub async fn carry_out(scope: Scope<'_>, requests: &[Request]) -> Outcome {
                     outcome.is_stale = true;
                 } else {
                     outcome.failures.push(Failure {
-                        request: format!("{verb} {kind} {name}"),
+                        request: wanted.to_string(),
                         name: name.to_owned(),
                         code: error.code(),
                         message: error.to_string(),

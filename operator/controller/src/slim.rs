@@ -7,7 +7,9 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, DeploymentStatu
 use k8s_openapi::api::core::v1::{Pod, PodStatus, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
+    FieldsV1, ManagedFieldsEntry, OwnerReference,
+};
 use kube::ResourceExt;
 
 /// Who wrote which field is the API server's business.
@@ -57,11 +59,16 @@ pub fn revision(revision: &mut ControllerRevision) {
     pack(revision);
 }
 
-/// What it was to be, its Deployment says. Of its phase only the end tells something; of containers those that are
+/// What it was to be, its Deployment says. Of its owners, whether one looks after it. Of its phase only the end tells something; of containers those that are
 /// not ready, or have ended before.
 pub fn pod(pod: &mut Pod) {
     plain(pod);
-    pod.metadata.owner_references = None;
+    for owner in pod.owner_references_mut() {
+        *owner = OwnerReference {
+            controller: owner.controller,
+            ..OwnerReference::default()
+        };
+    }
     pod.spec = None;
     let status = pod.status.take().unwrap_or_default();
     let mut conditions = status.conditions.unwrap_or_default();
@@ -143,6 +150,14 @@ mod tests {
         let [starts, _, ended] = containers;
         let kept = json!({"conditions": conditions, "containerStatuses": [starts, ended], "podIP": "10.0.0.1"});
         assert_eq!((&pod["status"], pod.get("spec")), (&kept, None));
+    }
+
+    /// One that a person took out of its ReplicaSet stands in nobody's way.
+    #[test]
+    fn of_a_pod_that_it_has_a_controller_is_kept() {
+        let owner = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "1", "controller": true});
+        let pod = slimmed(pod, json!({"metadata": {"ownerReferences": [owner]}}));
+        assert_eq!(pod["metadata"]["ownerReferences"][0]["controller"], true);
     }
 
     /// It holds no client any more, and a drain does not wait for its answer.

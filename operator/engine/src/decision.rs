@@ -1,3 +1,5 @@
+use std::fmt;
+
 use changeover_crds::{Colour, ExchangeReleaseStatus, ResourceExt, names};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -157,7 +159,32 @@ pub enum Request {
     Delete(Target),
 }
 
+/// As a person reads it. What is tried otherwise after a refusal is another request.
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (verb, kind, name) = (self.verb(), self.kind().as_str(), self.name());
+        write!(f, "{verb} {kind} {name}")?;
+        match self.address() {
+            Some(address) => write!(f, " with address {address}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Request {
+    /// The address that a live Service is to be made with.
+    fn address(&self) -> Option<&str> {
+        match self {
+            Self::Create(child) => child.manifest.pointer("/spec/clusterIP")?.as_str(),
+            _ => None,
+        }
+    }
+
+    /// Whether it asks for an address, which another Service may have for a moment longer.
+    pub(crate) fn asks_for_address(&self) -> bool {
+        self.address().is_some()
+    }
+
     /// The verb, as a metric label.
     #[must_use]
     pub const fn verb(&self) -> &'static str {

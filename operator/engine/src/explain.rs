@@ -77,14 +77,32 @@ pub(crate) fn refused(world: World<'_>, again: &[Request]) -> Option<(Reason, St
 pub(crate) fn put_off(world: World<'_>, repair: &Request, now: Timestamp) -> Option<PutOff> {
     let mut failures = world.obs.failures.iter();
     let failure = failures.find(|f| is_refusal(f, repair))?;
-    // A live Service whose address was not free yet asks for another next.
-    let asks_on = failure.code == ADDRESS_REFUSED && repair.flips().is_some();
-    let lasts = failure.last.duration_since(failure.since) >= PATIENCE && !asks_on;
+    let lasts = failure.last.duration_since(failure.since) >= PATIENCE;
     let until = failure.last.checked_add(AGAIN).unwrap_or(Timestamp::MAX);
     (lasts && now < until).then(|| PutOff {
         until,
         refusal: in_words(failure),
     })
+}
+
+/// Why a flip is refused, where it has been for a while: by a policy or a schema, which no further try changes.
+pub(crate) fn refused_for_good(world: World<'_>, again: &[Request]) -> Option<String> {
+    let mut flips = again.iter().filter(|r| matches!(r, Request::Flip { .. }));
+    let failure = flips.find_map(|r| world.obs.failures.iter().find(|f| is_refusal(f, r)))?;
+    let lasts = failure.last.duration_since(failure.since) >= PATIENCE;
+    lasts.then(|| in_words(failure).1)
+}
+
+/// What was not carried out, and why, if the API server said so.
+pub(crate) fn not_carried_out(world: World<'_>, requests: &[Request]) -> String {
+    let requests: Vec<String> = requests.iter().map(ToString::to_string).collect();
+    let mut failures = world.obs.failures.iter();
+    failures
+        .find(|f| requests.contains(&f.request))
+        .map_or_else(
+            || format!("not carried out: {}", requests.join(", ")),
+            |failure| in_words(failure).1,
+        )
 }
 
 /// Not passed by waiting for a moment: neither an overload nor an outage.
@@ -93,14 +111,9 @@ const fn is_final(code: u16) -> bool {
 }
 
 fn is_refusal(failure: &Failure, request: &Request) -> bool {
-    let asks_for_address = match request {
-        Request::Create(child) => child.manifest.pointer("/spec/clusterIP").is_some(),
-        _ => false,
-    };
     is_final(failure.code)
-        && request.name() == failure.name
-        && failure.request.starts_with(request.verb())
-        && !(failure.code == ADDRESS_REFUSED && asks_for_address)
+        && failure.request == request.to_string()
+        && !(failure.code == ADDRESS_REFUSED && request.asks_for_address())
 }
 
 fn in_words(failure: &Failure) -> (Reason, String) {
@@ -134,6 +147,13 @@ fn cause(world: World<'_>, service: &str, role: &ColourStatus) -> String {
         .pods(service, role)
         .filter_map(|pod| Some((pod.name_any(), pod_trouble(pod)?)))
         .min();
+    let worst = worst.or_else(|| {
+        let pod = world.strangers(role).next()?;
+        Some((
+            pod.name_any(),
+            "it is of another revision and has not ended".to_owned(),
+        ))
+    });
     worst.map_or_else(String::new, |(pod, trouble)| {
         format!(": pod {pod}: {trouble}")
     })

@@ -67,6 +67,15 @@ pub(crate) fn open(turn: &mut Turn<'_>, to: &ColourStatus, from: Option<&ColourS
     });
 }
 
+/// A journal of a way that clients need not go: they are there. What was decided before is fenced off by its epoch,
+/// which their Services carry next.
+pub(crate) fn begin_anew(turn: &mut Turn<'_>, on: &ColourStatus) {
+    open(turn, on, None);
+    if let Some(journal) = &mut turn.next.switch {
+        journal.finished_at = Some(journal.started_at.clone());
+    }
+}
+
 /// Closes the journal, with the figures.
 pub(crate) fn close(turn: &mut Turn<'_>) {
     let (now, world) = (turn.now, turn.world);
@@ -250,17 +259,14 @@ fn recorded_address(
     service: &str,
 ) -> Option<String> {
     let name = names::live_service(&world.name(), service);
-    let is_over = |f: &Failure| f.last.duration_since(f.since) >= ADDRESS_PATIENCE;
+    let mut journal = status.switch.iter().flat_map(|s| s.services.iter());
+    let recorded = journal.find(|s| s.name == service)?.cluster_ip.clone()?;
+    // Any other is asked for already, or next.
+    let is_over = |f: &Failure| {
+        !f.request.ends_with(&format!(" {recorded}"))
+            || f.last.duration_since(f.since) >= ADDRESS_PATIENCE
+    };
     let is_refused = |f: &&Failure| f.name == name && f.code == ADDRESS_REFUSED;
-    if world.obs.failures.iter().filter(is_refused).any(is_over) {
-        return None;
-    }
-    status
-        .switch
-        .as_ref()?
-        .services
-        .iter()
-        .find(|s| s.name == service)?
-        .cluster_ip
-        .clone()
+    let mut refused = world.obs.failures.iter().filter(is_refused);
+    (!refused.any(is_over)).then_some(recorded)
 }

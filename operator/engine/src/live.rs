@@ -161,9 +161,8 @@ pub(crate) fn is_used(world: World<'_>, colour: Colour, status: &ExchangeRelease
     let live = status.live.as_ref().and_then(|l| world.stored(&l.revision));
     let counts =
         |s| live.is_none_or(|live: &StoredRevision| live.service(world.service_of(s)).is_some());
-    world
-        .live_services()
-        .any(|s| counts(s) && world.pointing(s).colour == Some(colour))
+    let mut leading = world.leading();
+    leading.any(|s| counts(s) && world.pointing(s).colour == Some(colour))
 }
 
 /// Whether clients are served: each colour that a live Service leads them to can do it. While the Services move, that

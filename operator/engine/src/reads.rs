@@ -106,6 +106,8 @@ pub(crate) fn of_intent(
     Reads::of(match after {
         _ if is_unclear && serves => Children::Everything,
         _ if is_unclear => Children::Services,
+        // A way back is given up.
+        Some(Phase::Preparing) if before == Some(Phase::RollingBack) => Children::Everything,
         Some(Phase::Preparing | Phase::Verifying) => Children::Nothing,
         _ if is_ordered => Children::Nothing,
         // A failure that is none: what is missing was not seen yet.

@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, Phase, ResourceExt, names};
+use changeover_crds::{Colour, ColourStatus, Phase, ResourceExt, names};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use serde::Serialize;
 
@@ -13,20 +13,19 @@ use crate::machine::Turn;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, is_short_of};
 use crate::salvage::salvaged;
-use crate::world::{World, each, label, named};
+use crate::world::{World, each, is_overdue, label, named};
 use crate::{explain, live, stamp};
 
 /// The next batch of repairs; empty when all is as it should be. Live comes first, but for what is refused: an
 /// admission policy that takes no change of what is live must not keep out the version that satisfies it.
 pub(crate) fn next_batch(turn: &mut Turn<'_>) -> Vec<Request> {
-    let world = turn.world;
     let moving = matches!(turn.next.phase, Some(Phase::Switching | Phase::RollingBack));
     let ended = matches!(
         turn.next.phase,
         Some(Phase::Rejected | Phase::RolledBack | Phase::Live)
     );
     if let Some(live) = turn.next.live.clone() {
-        let mut batch = due(turn, children(world, &live));
+        let mut batch = due(turn, children(turn, &live));
         if batch.is_empty() && !moving {
             let repairs = live::repairs(turn, &live);
             batch = due(turn, repairs);
@@ -45,7 +44,7 @@ pub(crate) fn next_batch(turn: &mut Turn<'_>) -> Vec<Request> {
     let candidate = turn.next.candidate.as_ref().filter(|_| !ended);
     let batch = candidate.map(|candidate| unused(turn, candidate));
     let batch = batch.filter(|batch| !batch.is_empty());
-    batch.unwrap_or_else(|| leftovers(world, &turn.next, moving))
+    batch.unwrap_or_else(|| leftovers(turn, moving))
 }
 
 /// Repairs that are not put off.
@@ -61,7 +60,7 @@ fn due(turn: &mut Turn<'_>, mut batch: Vec<Request>) -> Vec<Request> {
 
 /// Repairs of a colour that is not live; nothing of it is deleted while a Service points there all the same.
 fn unused(turn: &Turn<'_>, role: &ColourStatus) -> Vec<Request> {
-    let mut batch = children(turn.world, role);
+    let mut batch = children(turn, role);
     let is_used = live::is_used(turn.world, role.colour, &turn.next);
     batch.retain(|request| !is_used || !matches!(request, Request::Delete(_)));
     batch
@@ -86,7 +85,8 @@ pub(crate) fn stored_anew(world: World<'_>, role: &ColourStatus) -> Option<Reque
     Some(Request::Create(child.stamped(role.epoch)))
 }
 
-fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
+fn children(turn: &Turn<'_>, role: &ColourStatus) -> Vec<Request> {
+    let world = turn.world;
     let Some(stored) = world.stored_as(&role.revision) else {
         return stored_anew(world, role).into_iter().collect();
     };
@@ -95,10 +95,15 @@ fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
         return stamps;
     }
     // Two generations of pods in one colour would be three colours' worth of load.
-    let vacated = !strangers(world, role).any(|pod| pod.metadata.deletion_timestamp.is_none());
+    let strangers = world
+        .strangers(role)
+        .filter(|pod| !is_overdue(pod, turn.now));
+    let strangers: Vec<&Pod> = strangers.collect();
+    let mut staying = strangers.iter().map(|pod| &pod.metadata.deletion_timestamp);
+    let vacated = staying.all(Option::is_some);
     // Pods that finish what clients asked of them still call each other through the pinned Services:
     // pointed to the new revision, these would mix two versions in one answer.
-    let calls_pending = strangers(world, role).next().is_some();
+    let calls_pending = !strangers.is_empty();
     let mut batch = Vec::new();
     let (ensure, renderer) = (Ensure { world, role }, Renderer::new(world.release()));
     let (name, revision, colour) = (world.name(), role.revision.as_str(), role.colour);
@@ -132,20 +137,12 @@ fn children(world: World<'_>, role: &ColourStatus) -> Vec<Request> {
     batch
 }
 
-/// Pods of another revision in this colour.
-fn strangers<'a>(world: World<'a>, role: &ColourStatus) -> impl Iterator<Item = &'a Pod> {
-    each(&world.obs.pods).filter(|pod| {
-        label(*pod, names::COLOUR) == Some(role.colour.as_str())
-            && !label(*pod, names::REVISION).is_some_and(|r| is_short_of(r, &role.revision))
-    })
-}
-
 /// Whether pods of a pinned Service's colour and revision still run, and may call each other through it.
-fn has_callers(world: World<'_>, pinned: &Service) -> bool {
-    each(&world.obs.pods).any(|pod| {
-        [names::COLOUR, names::REVISION]
-            .iter()
-            .all(|key| label(pod, key) == label(pinned, key))
+fn has_callers(turn: &Turn<'_>, pinned: &Service) -> bool {
+    each(&turn.world.obs.pods).any(|pod| {
+        let keys = [names::COLOUR, names::REVISION];
+        let mut keys = keys.iter();
+        keys.all(|key| label(pod, key) == label(pinned, key)) && !is_overdue(pod, turn.now)
     })
 }
 
@@ -193,14 +190,15 @@ fn same_pods(object: &impl Serialize, wanted: &Child) -> bool {
     actual.pointer(SELECTOR) == wanted.manifest.pointer(SELECTOR)
 }
 
-/// Deletes what no role needs. Nothing that a live Service points to is ever in it.
-fn leftovers(world: World<'_>, status: &ExchangeReleaseStatus, moving: bool) -> Vec<Request> {
+/// Deletes what no role needs. Nothing that a Service of clients points to is ever in it.
+fn leftovers(turn: &Turn<'_>, moving: bool) -> Vec<Request> {
+    let (world, status) = (turn.world, &turn.next);
     let roles: Vec<&ColourStatus> = [&status.live, &status.warm, &status.candidate]
         .into_iter()
         .flatten()
         .collect();
     let pointed: Vec<Colour> = world
-        .live_services()
+        .leading()
         .filter_map(|s| world.pointing(s).colour)
         .collect();
     let is_needed = |colour: Option<Colour>, revision: Option<&str>| {
@@ -218,7 +216,7 @@ fn leftovers(world: World<'_>, status: &ExchangeReleaseStatus, moving: bool) -> 
         &is_needed,
         &pointed,
     ));
-    let quiet = each(&world.obs.services).filter(|s| !has_callers(world, s));
+    let quiet = each(&world.obs.services).filter(|s| !has_callers(turn, s));
     batch.extend(coloured(quiet, Kind::Service, world, &is_needed, &pointed));
     batch.extend(coloured(
         each(&world.obs.budgets),

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use changeover_crds::{Colour, ColourStatus, ExchangeRelease, ResourceExt, names};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -88,6 +89,13 @@ impl<'a> World<'a> {
             .filter(move |s| world.is_ours(*s) && label(*s, names::ROLE) == Some(names::ROLE_LIVE))
     }
 
+    /// Services that may lead clients to a colour: all under the release's name but the pinned ones, whoever owns them.
+    pub(crate) fn leading(&self) -> impl Iterator<Item = &'a Service> {
+        let world = *self;
+        each(&self.obs.services)
+            .filter(move |s| world.after_release(*s).is_some() && world.colour_of(*s).is_none())
+    }
+
     /// A service's Deployment in one colour, of whatever revision.
     #[must_use]
     pub fn deployment(&self, service: &str, colour: Colour) -> Option<&'a Deployment> {
@@ -170,6 +178,18 @@ impl<'a> World<'a> {
         each(&self.obs.pods).filter(move |pod| is_pod_of(pod, service, role))
     }
 
+    /// Pods of another revision in a role's colour. One that a person took out of its ReplicaSet is theirs.
+    pub(crate) fn strangers(&self, role: &ColourStatus) -> impl Iterator<Item = &'a Pod> {
+        each(&self.obs.pods).filter(move |pod| {
+            label(*pod, names::COLOUR) == Some(role.colour.as_str())
+                && !label(*pod, names::REVISION).is_some_and(|r| is_short_of(r, &role.revision))
+                && pod
+                    .owner_references()
+                    .iter()
+                    .any(|o| o.controller == Some(true))
+        })
+    }
+
     /// The epoch of the last switch that is known of.
     #[must_use]
     pub fn switched(&self) -> i64 {
@@ -237,6 +257,14 @@ pub(crate) fn is_pod_of(pod: &Pod, service: &str, role: &ColourStatus) -> bool {
         && label(pod, names::SERVICE) == Some(service)
         && label(pod, names::COLOUR) == Some(role.colour.as_str())
         && label(pod, names::REVISION).is_some_and(|r| is_short_of(r, &role.revision))
+}
+
+/// Whether a pod should have ended long ago: its deletion says when its grace is over. Of the end of one on a node that
+/// is gone nobody may ever hear.
+pub(crate) fn is_overdue(pod: &Pod, now: Timestamp) -> bool {
+    const SLACK: SignedDuration = SignedDuration::from_secs(60);
+    let ends = pod.metadata.deletion_timestamp.as_ref().map(|at| at.0);
+    ends.is_some_and(|at| now.duration_since(at) > SLACK)
 }
 
 pub(crate) fn is_ready(pod: &Pod) -> bool {

@@ -56,7 +56,7 @@ async fn answer(
     heard: Heard,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().to_owned();
-    let line = format!("{} {path}", request.method());
+    let line = format!("{} {}", request.method(), request.uri());
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let body = String::from_utf8(body.to_vec()).unwrap();
     heard.lock().unwrap().push((line, body));
@@ -119,6 +119,33 @@ async fn a_drain_lease_comes_back_with_the_clients() {
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!(line, "PUT /drain");
     assert_eq!(body, json!({"epoch": 4, "ttl": "15s"}));
+}
+
+/// Of leases up to this epoch: one that is taken later is not this way back's.
+#[tokio::test]
+async fn a_lease_is_taken_back_by_its_epoch() {
+    let (port, heard) = server(&[("/drain", 200, "")]).await;
+    let found = asked(admin(port, AdminCall::Undrain { epoch: 7 })).await;
+    assert_eq!(found, Ok(Finding::Fine));
+    let heard = heard.lock().unwrap().clone();
+    assert_eq!(heard, [("DELETE /drain?epoch=7".to_owned(), String::new())]);
+}
+
+/// Each has a limit of its own: a probe, a step of a journey, and what a pod is told.
+#[tokio::test]
+async fn who_does_not_answer_is_waited_for_no_longer_than_is_allowed() {
+    const LONG: Duration = Duration::from_secs(20);
+    let (port, _) = slow_server(2 * LONG).await;
+    let steps = json!([{"service": "user", "path": "/version", "timeout": "1s"}]);
+    let asks = [
+        smoke(port, json!({"path": "/version", "timeout": "1s"})),
+        journey(port, steps),
+        admin(port, AdminCall::Undrain { epoch: 7 }),
+    ];
+    for found in join_all(asks.map(|ask| timeout(LONG, asked(ask)))).await {
+        let why = found.expect("waited for").unwrap_err();
+        assert!(why.contains("no answer within 1s"), "{why}");
+    }
 }
 
 #[tokio::test]

@@ -52,9 +52,14 @@ where
 }
 
 fn our_lease() -> Response<Full<Bytes>> {
+    lease("me", "2026-01-01T00:00:00.000000Z")
+}
+
+/// A lease that someone holds, as the clock of its holder says since when.
+fn lease(holder: &str, renewed: &str) -> Response<Full<Bytes>> {
     let lease = serde_json::json!({
         "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "lease"},
-        "spec": {"holderIdentity": "me", "leaseDurationSeconds": 15},
+        "spec": {"holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": renewed},
     });
     Response::new(Full::new(Bytes::from(lease.to_string())))
 }
@@ -125,4 +130,36 @@ async fn a_lease_counts_from_when_it_was_asked_for() {
     assert!(matches!(election.hold(won).await, Lost::Silent(_)));
     let held = began.elapsed();
     assert!(held + CALL_TIMEOUT < DURATION, "{held:?}");
+}
+
+/// Its holder's clock may be years behind or ahead.
+#[tokio::test]
+async fn a_lease_is_free_when_it_has_not_changed_for_as_long_as_it_lasts() {
+    let clocks = ["1999-01-01T00:00:00.000000Z", "2099-01-01T00:00:00.000000Z"];
+    futures::future::join_all(clocks.map(|renewed| async move {
+        let client = api_server_that(move |_| async move { lease("other", renewed) });
+        let mut election = Election::new(client, "default", "lease", "me");
+        let began = Instant::now();
+        let won = tokio::time::timeout(2 * DURATION, election.win()).await;
+        assert!(won.is_ok(), "renewed {renewed}: never free");
+        let waited = began.elapsed();
+        assert!(
+            waited > DURATION,
+            "renewed {renewed}: taken after {waited:?}"
+        );
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn a_lease_that_is_renewed_is_left_to_its_holder() {
+    let client = api_server_that(move |number| async move {
+        lease(
+            "other",
+            &format!("1999-01-01T00:00:{:02}.000000Z", number % 60),
+        )
+    });
+    let mut election = Election::new(client, "default", "lease", "me");
+    let won = tokio::time::timeout(DURATION + 2 * PERIOD, election.win()).await;
+    assert!(won.is_err(), "taken from a leader that renews it");
 }

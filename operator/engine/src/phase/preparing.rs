@@ -49,9 +49,11 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
 
 fn too_late(turn: &mut Turn<'_>, batch: &[Request], unready: String) -> Move {
     let limit = turn.spec.progress_deadline;
-    let refused = explain::refused(turn.world, batch).map(|(_, message)| message);
-    let trouble = Some(unready).filter(|t| !t.is_empty()).or(refused);
-    let trouble = trouble.unwrap_or_else(|| "not everything is made yet".to_owned());
+    let trouble = if unready.is_empty() {
+        explain::not_carried_out(turn.world, batch)
+    } else {
+        unready
+    };
     turn.reject(
         Reason::ProgressDeadlineExceeded,
         &format!("not ready within {limit:?}: {trouble}"),

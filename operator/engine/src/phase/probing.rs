@@ -67,8 +67,9 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
     later.map_or(Probing::Passed(passed), Probing::Later)
 }
 
-/// The first probe that has neither passed nor used up its attempts, and what came of it so far.
-pub(super) fn unfinished(turn: &Turn<'_>, role: &ColourStatus) -> Option<String> {
+/// The first probe that has neither passed nor used up its attempts, and what came of it so far; pods whose uid is in
+/// `known` passed before.
+pub(super) fn unfinished(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) -> Option<String> {
     let plan = turn.plan_of(role);
     let mut probes = plan.smoke.iter().flat_map(|smoke| {
         let pods = turn.world.ready(&smoke.service, role).into_iter();
@@ -76,7 +77,7 @@ pub(super) fn unfinished(turn: &Turn<'_>, role: &ColourStatus) -> Option<String>
     });
     probes.find_map(|(Smoke { service, .. }, pod, probe)| {
         let uid = pod.uid().unwrap_or_default();
-        if matches!(attempt(turn, &uid, probe), Attempt::Passed) {
+        if known.contains(&uid) || matches!(attempt(turn, &uid, probe), Attempt::Passed) {
             return None;
         }
         let record = turn.world.obs.answers.get(&QuestionKey::smoke(&uid, probe));

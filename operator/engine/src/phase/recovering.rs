@@ -28,11 +28,11 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         return super::resting::step(turn);
     };
     let other = colours.next();
-    flip::open(turn, &live, other.as_ref());
     if other.is_some() {
+        flip::open(turn, &live, other.as_ref());
         drain::presume_taken_back(turn, &live);
     } else {
-        flip::close(turn);
+        flip::begin_anew(turn, &live);
         // Its pods may yet serve a release that begins before they are gone.
         if let Some(idle) = standing(turn, live.colour.other()) {
             drain::presume_taken_back(turn, &idle);

@@ -146,8 +146,13 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
         } else {
             ""
         };
+        let retry = if turn.is_first_switch_open() {
+            "; a retry waits until all live Services lead to its pods"
+        } else {
+            ""
+        };
         let message = format!(
-            "{} rejected: {}; {live}. Apply another version, or annotate changeover.dev/retry{paused}",
+            "{} rejected: {}; {live}. Apply another version, or annotate changeover.dev/retry{retry}{paused}",
             rejected.version, rejected.message
         );
         let (reason, trouble) = (Reason::of(&rejected.reason), degraded(turn));

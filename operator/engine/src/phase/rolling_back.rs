@@ -17,7 +17,33 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     if turn.world.can_take(&live, turn.next.candidate.as_ref()) {
         return go_to(turn, &live);
     }
-    hold(turn, &live)
+    give_up(turn, &live).unwrap_or_else(|| hold(turn, &live))
+}
+
+/// Past the deadline, with an old colour that still cannot serve, a newer spec ends the way back where clients are: it
+/// may be all that mends the exchange.
+fn give_up(turn: &mut Turn<'_>, live: &ColourStatus) -> Option<Move> {
+    let other = turn.next.candidate.clone();
+    let roles = [Some(live), other.as_ref()].into_iter().flatten();
+    let is_newer = roles.clone().all(|role| role.revision != turn.wanted);
+    if !is_newer || turn.invalid.is_some() || turn.asked.pause || turn.now < turn.deadline() {
+        return None;
+    }
+    let stays = roles.clone().find(|role| is_whole(turn, role))?.clone();
+    if let Some(other) = &other {
+        let is_left = other.colour != stays.colour;
+        let outcome = [Outcome::Rejected, Outcome::RolledBack][usize::from(is_left)];
+        turn.remember(other, outcome);
+    }
+    let note = format!(
+        "the way back to {} is given up for a newer spec",
+        live.version
+    );
+    turn.tell(News::Superseded, note);
+    turn.next.candidate = None;
+    flip::begin_anew(turn, &stays);
+    turn.next.live = Some(stays);
+    Some(super::start(turn))
 }
 
 /// One way of all Services, to the old colour; where they are split and it cannot serve, to the other.
@@ -42,8 +68,8 @@ fn go_to(turn: &mut Turn<'_>, role: &ColourStatus) -> Move {
         Progress::Fenced(_) => open(turn, role),
         Progress::Requests(requests) => {
             if late {
-                let message = format!("the Services are still moved to {}", role.colour);
-                turn.stall(Reason::RollbackLate, message);
+                let trouble = explain::not_carried_out(turn.world, &requests);
+                turn.stall(Reason::RollbackLate, trouble);
             }
             Move::Requests(requests)
         }
@@ -74,12 +100,18 @@ fn hold(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
     let other_serves = other
         .as_ref()
         .is_some_and(|o| turn.world.serves(o, half_of));
+    // Before, pods may only be late.
+    let hint = if turn.now < turn.deadline() {
+        ""
+    } else {
+        "; a newer version that is applied now ends the way back where clients are"
+    };
     let message = format!(
         "{} on {} cannot take the traffic yet{trouble}",
         live.version, live.colour
     );
     if other_serves {
-        turn.stall(Reason::OldColourCannotServe, message);
+        turn.stall(Reason::OldColourCannotServe, format!("{message}{hint}"));
     } else {
         let left = other.as_ref().map_or_else(String::new, |o| {
             format!(
@@ -89,7 +121,7 @@ fn hold(turn: &mut Turn<'_>, live: &ColourStatus) -> Move {
                 explain::because(turn.world, o)
             )
         });
-        turn.stall(Reason::BothColoursBroken, format!("{message}{left}"));
+        turn.stall(Reason::BothColoursBroken, format!("{message}{left}{hint}"));
     }
     // Missing pods may be missing because someone deleted a child.
     let batch = upkeep::next_batch(turn);

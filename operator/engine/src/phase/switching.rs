@@ -3,7 +3,7 @@
 use changeover_crds::{ColourStatus, Outcome};
 
 use super::baking;
-use super::probing::{Probing, probing};
+use super::probing::{self, Probing, probing};
 use crate::flip::{self, Progress};
 use crate::machine::{Move, Turn};
 use crate::news::News;
@@ -58,14 +58,18 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         Progress::Done => done(turn, candidate),
         progress if is_late => {
             let limit = turn.spec.switch_deadline;
-            let trouble = trouble(turn, progress);
+            let trouble = probing::unfinished(turn, &candidate, &known)
+                .unwrap_or_else(|| trouble(turn, progress));
             super::go_back(
                 turn,
                 Reason::SwitchDeadlineExceeded,
                 &format!("the switch was not done within {limit:?}: {trouble}"),
             )
         }
-        Progress::Requests(requests) => Move::Requests(requests),
+        Progress::Requests(requests) => match explain::refused_for_good(turn.world, &requests) {
+            Some(message) => super::go_back(turn, Reason::Refused, &message),
+            None => Move::Requests(requests),
+        },
         Progress::Unverified(message) => {
             turn.say(None, message);
             Move::Wait(Some(deadline))
@@ -80,16 +84,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
 /// What the switch still waits for.
 fn trouble(turn: &Turn<'_>, progress: Progress) -> String {
     match progress {
-        Progress::Requests(requests) => explain::refused(turn.world, &requests).map_or_else(
-            || {
-                let waits = requests
-                    .iter()
-                    .map(|r| format!("{} {}", r.verb(), r.name()));
-                let waits: Vec<String> = waits.collect();
-                format!("not carried out: {}", waits.join(", "))
-            },
-            |(_, message)| message,
-        ),
+        Progress::Requests(requests) => explain::not_carried_out(turn.world, &requests),
         Progress::Unverified(message) | Progress::Fenced(message) => message,
         Progress::Done => String::new(),
     }

@@ -65,7 +65,7 @@ fn unfinished(turn: &Turn<'_>, candidate: &ColourStatus) -> String {
     if !unready.is_empty() {
         return unready;
     }
-    if let Some(probe) = probing::unfinished(turn, candidate) {
+    if let Some(probe) = probing::unfinished(turn, candidate, &[]) {
         return format!(": {probe}");
     }
     let through = Through::Pinned(candidate.revision.clone());

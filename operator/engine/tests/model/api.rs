@@ -32,7 +32,7 @@ impl Api {
         let known = checker.violations.len();
         checker.before(call, self);
         let before = self.objects.of(call.kind).get(&*call.name).cloned();
-        let changes = matches!(call.verb, Verb::Apply | Verb::Merge);
+        let changes = matches!(call.verb, Verb::Create | Verb::Apply | Verb::Merge);
         let denied = self.denied.get(&*call.name).filter(|_| changes);
         let result = if let Some(code) = denied {
             Err(Refusal {

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use super::api::{Api, name_of, uid_of};
 use super::controllers::{collect, slices};
 
+/// The node of pods whose end nobody confirms.
+pub const GONE: &str = "gone";
+
 /// What becomes of the pods of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fate {
@@ -152,6 +155,9 @@ impl Cluster {
         let mut counting = false;
         for pod in api.held("Pod").values() {
             let (name, uid) = (name_of(pod), uid_of(pod));
+            if pod["spec"]["nodeName"] == GONE {
+                continue;
+            }
             if !pod["metadata"]["deletionTimestamp"].is_null() {
                 api.remove(&("Pod", name));
                 self.shown.remove(&uid);

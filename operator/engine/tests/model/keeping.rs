@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::api::{name_of, uid_of};
 use super::checker::{Checker, is_live_service};
+use super::cluster::GONE;
 use super::controllers::selects;
 use super::reading::{Reading, label, short};
 
@@ -56,9 +57,8 @@ impl Checker {
     /// I6 nothing lost: pods that finish what clients asked of them call each other through pinned Services.
     fn nobody_calls(&mut self, pinned: &Value, read: Reading<'_>) {
         let is_caller = |pod: &&Value| {
-            ["colour", "revision"]
-                .iter()
-                .all(|key| label(pod, key) == label(pinned, key))
+            let mut keys = ["colour", "revision"].iter();
+            keys.all(|key| label(pod, key) == label(pinned, key)) && pod["spec"]["nodeName"] != GONE
         };
         let callers = read.api.list("Pod").filter(is_caller).count();
         if callers > 0 {
@@ -199,7 +199,7 @@ impl Checker {
         let live = &read.status()["live"];
         for service in live["services"].as_array().into_iter().flatten() {
             let service = service["name"].as_str().unwrap_or_default();
-            let Some(object) = read.live_service(service) else {
+            let Some(object) = read.live_service(service).filter(|s| read.owns(s)) else {
                 continue;
             };
             let selector = &object["spec"]["selector"];

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::api::{name_of, uid_of};
-use super::cluster::Fate;
+use super::cluster::{Fate, GONE};
 use super::shell::Shell;
 use super::world::{RELEASE, World};
 
@@ -73,6 +73,15 @@ impl World {
                 p["metadata"]["deletionTimestamp"] = now.into();
             });
         }
+    }
+
+    /// The node of a pod is gone: the pod is evicted, and nobody confirms its end.
+    pub fn lose_the_node_of(&mut self, pod: &str) {
+        let now = self.now();
+        self.edit("Pod", pod, |p| {
+            p["metadata"]["deletionTimestamp"] = now.into();
+            p["spec"]["nodeName"] = GONE.into();
+        });
     }
 
     /// `kubectl annotate`.

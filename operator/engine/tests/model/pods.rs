@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use changeover_engine::{
     AdminCall, AdminTarget, Answer, Ask, Clients, Finding, JourneyRun, ProbeTarget, Question,
-    Record, judge,
+    QuestionKey, Record, Through, judge,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::api::uid_of;
-use super::world::World;
+use super::api::{name_of, uid_of};
+use super::world::{RELEASE, World};
 
 impl World {
     /// Every question gets its answer; whether there was one.
@@ -36,7 +36,10 @@ impl World {
     fn answer(&mut self, question: &Question) -> Result<Finding, String> {
         match &question.ask {
             Ask::Smoke(target) => self.probed(target),
-            Ask::Journey(run) => self.walked(run),
+            Ask::Journey(run) => {
+                self.leads(&question.key, run);
+                self.walked(run)
+            }
             Ask::Admin(target) => self.administered(target),
         }
     }
@@ -56,6 +59,23 @@ impl World {
         judge(&target.probe.expect, &answer)?;
         self.api.checker.probed(&uid, &target.probe.path);
         Ok(Finding::Fine)
+    }
+
+    /// I4 gate: before the switch a journey goes through the pinned Services of its colour, after it as clients do.
+    fn leads(&mut self, key: &QuestionKey, run: &JourneyRun) {
+        let QuestionKey::Journey { through, .. } = key else {
+            panic!("{key:?} asks for a journey");
+        };
+        let is_live = matches!(through, Through::Live(_));
+        for (service, address, _) in &run.hosts {
+            let is_at = |s: &&Value| s["spec"]["clusterIP"] == *address;
+            let found = self.api.list("Service").find(is_at).map(name_of);
+            let found = found.unwrap_or_default();
+            if (found == format!("{RELEASE}-{service}")) != is_live {
+                let violation = format!("I4 gate: a journey goes through {found}, live: {is_live}");
+                self.api.checker.violation(violation);
+            }
+        }
     }
 
     /// A journey goes well if every pod behind the Services it goes through plays its part.

@@ -165,6 +165,7 @@ impl<'a> Reading<'a> {
         let is_stranger = |p: &&Value| {
             let theirs = &p["metadata"]["labels"];
             p["metadata"]["deletionTimestamp"].is_null()
+                && !p["metadata"]["ownerReferences"].is_null()
                 && theirs["changeover.dev/colour"] == labels["changeover.dev/colour"]
                 && theirs["changeover.dev/revision"] != labels["changeover.dev/revision"]
         };

@@ -153,14 +153,14 @@ impl World {
             if let Some((code, message)) = code {
                 refused = true;
                 // Stale knowledge is no failure: the next observation knows better.
-                if matches!(code, 404 | 409) && call.verb != Verb::Create
-                    || call.verb == Verb::Status
-                {
+                if matches!(code, 404 | 409) && call.verb != Verb::Create {
                     continue;
                 }
-                let verb = request.map_or("status", Request::verb);
+                let Some(request) = request else {
+                    continue;
+                };
                 let failure = Failure {
-                    request: format!("{verb} {} {}", call.kind, call.name),
+                    request: request.to_string(),
                     name: call.name.clone(),
                     code,
                     is_terminating: self.api.is_terminating && code == 403,

@@ -3,16 +3,17 @@
 
 use changeover_engine::{Kind, Request, Step};
 use jiff::SignedDuration;
+use serde_json::Value;
 
-use crate::model::{Fault, World, exchange, live, spec};
+use crate::model::{Fault, RELEASE, World, exchange, live, spec};
 
 /// More than a release takes to come to such a request.
 const STEPS: usize = 100;
 
-/// The leader stops as it sends the first batch with such a request for a Deployment in it. It goes on when the new
-/// leader has made so many passes.
-fn stopped_before(w: &mut World, verb: &str, passes: u32) {
-    let is_it = |r: &Request| r.kind() == Kind::Deployment && r.verb() == verb;
+/// The leader stops as it sends the first batch with such a request in it. It goes on when the new leader has made so
+/// many passes.
+fn stopped_before(w: &mut World, (verb, kind): (&str, Kind), passes: u32) {
+    let is_it = |r: &Request| r.kind() == kind && r.verb() == verb;
     let sends = |w: &World| match &w.decision().step {
         Step::Requests(requests) => requests.iter().any(is_it),
         _ => false,
@@ -24,7 +25,7 @@ fn stopped_before(w: &mut World, verb: &str, passes: u32) {
         w.step();
         w.tick();
     }
-    assert!(sends(w), "{verb} of a Deployment was never sent");
+    assert!(sends(w), "{verb} of a {kind:?} was never sent");
     w.fault = Some(Fault::Suspended(passes));
     w.step();
 }
@@ -39,7 +40,7 @@ fn replicas(w: &World) -> i64 {
 fn a_scale_that_the_spec_no_longer_asks_for_is_refused() {
     let mut w = live();
     w.apply(spec("1", |s| s["services"][0]["replicas"] = 1.into()));
-    stopped_before(&mut w, "apply", 6);
+    stopped_before(&mut w, ("apply", Kind::Deployment), 6);
     assert_eq!(replicas(&w), 2, "the old leader has it in hand");
     w.apply(exchange("1"));
     w.settle();
@@ -53,7 +54,7 @@ fn a_deployment_of_a_revision_given_up_goes_again() {
     let mut w = live();
     w.apply(exchange("2"));
     w.until("Preparing");
-    stopped_before(&mut w, "create", 6);
+    stopped_before(&mut w, ("create", Kind::Deployment), 6);
     w.apply(exchange("1"));
     w.settle();
     assert_eq!(w.phase(), "Live");
@@ -73,7 +74,7 @@ fn a_delete_of_what_is_wanted_again_is_refused() {
     assert_eq!(w.phase(), "Rejected");
     let made = w.cluster.made();
     w.advance_clock(SignedDuration::from_secs(601));
-    stopped_before(&mut w, "delete", 40);
+    stopped_before(&mut w, ("delete", Kind::Deployment), 40);
     w.answers.clear();
     w.annotate("retry", "1");
     w.settle();
@@ -81,4 +82,24 @@ fn a_delete_of_what_is_wanted_again_is_refused() {
     assert_eq!(w.phase(), "Warm");
     assert_eq!(w.api.checker.violations, Vec::<String>::new());
     assert_eq!(w.cluster.made(), made, "no pod went");
+}
+
+#[test]
+fn a_flip_back_of_a_status_that_was_lost_is_refused_or_set_right() {
+    for passes in 1..9 {
+        let mut w = live();
+        w.apply(exchange("2"));
+        w.until("Baking");
+        w.annotate("abort", "1");
+        stopped_before(&mut w, ("flip", Kind::Service), passes);
+        let lost = w.status().switch.unwrap().epoch;
+        w.edit("ExchangeRelease", RELEASE, |r| r["status"] = Value::Null);
+        w.settle();
+        assert!(w.withheld.is_none(), "it went on after all");
+        assert_eq!(w.api.checker.violations, Vec::<String>::new());
+        let status = w.status();
+        assert_eq!(status.live.unwrap().version, "2", "clients were there");
+        // Two journals of one epoch could not be told apart.
+        assert!(status.switch.unwrap().epoch > lost, "after {passes} passes");
+    }
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::model::{Story, World, warm};
+use changeover_crds::Outcome;
+
+use crate::model::{Story, World, exchange, live, warm};
 
 use super::stories;
 
@@ -14,6 +16,8 @@ stories!(
     held_and_a_selector_is_narrowed,
     held_and_a_selector_is_lost,
     held_and_an_epoch_is_raised,
+    held_and_a_newer_spec,
+    held_before_the_first_flip_and_a_newer_spec,
     flips_back_are_not_carried_out,
 );
 
@@ -77,6 +81,53 @@ fn held_and_an_epoch_is_raised() -> Story {
     })
 }
 
+/// The old colour never comes back. Where clients are is no place to stay either.
+fn held_and_a_newer_spec() -> Story {
+    Story::given("held, and a newer spec", warm())
+        .when(|w| {
+            w.break_pods("blue");
+            w.annotate("rollback", "1");
+            w.settle();
+            w.apply(exchange("3"));
+        })
+        .then("the old colour may only be late", |w| {
+            assert_eq!(w.phase(), "RollingBack");
+            assert!(w.status().candidate.unwrap().version == "2");
+        })
+        .after(31)
+        .then("the newer one is live", |w| {
+            let (live, warm) = (w.status().live.unwrap(), w.status().warm.unwrap());
+            assert_eq!((live.version.as_str(), warm.version.as_str()), ("3", "2"));
+            let outcomes: Vec<_> = w.status().history.iter().map(|h| h.outcome).collect();
+            assert_eq!(outcomes[..2], [Outcome::Live, Outcome::Rejected]);
+        })
+}
+
+fn held_before_the_first_flip_and_a_newer_spec() -> Story {
+    Story::given("held before the first flip, and a newer spec", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Switching", |w| {
+            w.break_pods("blue");
+            w.break_pods("green");
+        })
+        .then("clients are where they were", |w| {
+            let (reason, message) = w.condition("Stalled").unwrap();
+            assert_eq!(reason, "BothColoursBroken");
+            assert!(!message.contains("newer version"), "{message}");
+        })
+        .after(31)
+        .then("what is left to do is told", |w| {
+            let (_, message) = w.condition("Stalled").unwrap();
+            let words = "a newer version that is applied now ends the way back";
+            assert!(message.contains(words), "{message}");
+        })
+        .when(|w| w.apply(exchange("3")))
+        .then("the newer one is live", |w| {
+            let (live, warm) = (w.status().live.unwrap(), w.status().warm.unwrap());
+            assert_eq!((live.version.as_str(), warm.version.as_str()), ("3", "1"));
+        })
+}
+
 fn flips_back_are_not_carried_out() -> Story {
     Story::given("flips back are not carried out", warm())
         .when(|w| {
@@ -87,7 +138,10 @@ fn flips_back_are_not_carried_out() -> Story {
             for _ in 0..5 {
                 w.step();
             }
-            assert_eq!(w.condition("Stalled").unwrap().0, "RollbackLate");
+            let (reason, message) = w.condition("Stalled").unwrap();
+            assert_eq!(reason, "RollbackLate");
+            let words = "flip Service shop-trade: denied by a policy";
+            assert!(message.contains(words), "{message}");
             w.api.denied.clear();
         })
         .then("they are tried again and again", |w| {

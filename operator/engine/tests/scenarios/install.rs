@@ -1,6 +1,9 @@
 //! The first release of an exchange.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use serde_json::{Value, json};
 
 use crate::model::{Fate, Story, World, exchange, spec};
 
@@ -18,6 +21,10 @@ stories!(
     retry_of_a_first_install_that_lost_its_pods,
     first_install_while_paused,
     way_back_to_a_first_install_that_lacks_a_name,
+    first_install_that_a_policy_gives_no_live_service,
+    first_install_made_invalid_while_preparing,
+    first_install_made_invalid_while_verifying,
+    first_install_made_invalid_while_awaiting_approval,
 );
 
 fn first_install() -> Story {
@@ -153,7 +160,7 @@ fn lost_its_pods(name: &'static str) -> Story {
             assert_eq!(w.status().rejected.unwrap().reason, "NothingToGoBackTo");
             assert_eq!(w.status().live.unwrap().version, "1");
             let (_, message) = w.condition("Stalled").unwrap();
-            let words = "1 stays live. Apply another version, or annotate changeover.dev/retry. 1 cannot serve: user: 0 of 2 pods ready";
+            let words = "1 stays live. Apply another version, or annotate changeover.dev/retry; a retry waits until all live Services lead to its pods. 1 cannot serve: user: 0 of 2 pods ready";
             assert!(message.contains(words), "{message}");
             assert!(
                 !w.raw("Service", "shop-user").is_null(),
@@ -212,6 +219,63 @@ fn first_install_while_paused() -> Story {
         .then("and goes on", |w| is_live(w, "Live", "1", "blue"))
 }
 
+/// 422 is what a policy answers if it says nothing else; so is what an address that is taken gets.
+fn first_install_that_a_policy_gives_no_live_service() -> Story {
+    Story::given(
+        "first install that a policy gives no live Service",
+        World::new(exchange("1")),
+    )
+    .when(|w| {
+        w.api.denied = BTreeMap::from([("shop-trade", 422)]);
+        w.until("Rejected");
+        let (_, message) = w.condition("Stalled").unwrap();
+        assert!(message.contains("denied by a policy"), "{message}");
+        w.apply(without_trade("2"));
+    })
+    .then("the next version goes on without it", |w| {
+        is_live(w, "Warm", "2", "green");
+    })
+}
+
+fn without_trade(version: &str) -> Value {
+    spec(version, |s| {
+        s["services"].as_array_mut().unwrap().remove(1);
+        let steps = &mut s["verification"]["journeys"][0]["steps"];
+        steps.as_array_mut().unwrap().truncate(1);
+    })
+}
+
+fn made_invalid(name: &'static str, phase: &'static str) -> Story {
+    let manual = spec("1", |s| s["promotion"] = json!({"mode": "Manual"}));
+    Story::given(name, World::new(manual))
+        .during(phase, |w| {
+            w.apply(spec("1", |s| {
+                s["services"][0]["smoke"][0]["expect"]["json"] = json!({"$[": 1});
+            }));
+        })
+        .then("nothing is live, and it says what to change", |w| {
+            assert_eq!(w.phase(), "Pending");
+            assert_eq!(w.condition("Stalled").unwrap().0, "InvalidSpec");
+        })
+        .when(|w| w.apply(exchange("1")))
+        .then("then it goes on", |w| is_live(w, "Live", "1", "blue"))
+}
+
+fn first_install_made_invalid_while_preparing() -> Story {
+    made_invalid("first install made invalid while preparing", "Preparing")
+}
+
+fn first_install_made_invalid_while_verifying() -> Story {
+    made_invalid("first install made invalid while verifying", "Verifying")
+}
+
+fn first_install_made_invalid_while_awaiting_approval() -> Story {
+    made_invalid(
+        "first install made invalid while awaiting approval",
+        "AwaitingApproval",
+    )
+}
+
 /// What could be made of it is live; the version after it has no such service, and fails.
 fn way_back_to_a_first_install_that_lacks_a_name() -> Story {
     Story::given(
@@ -222,11 +286,7 @@ fn way_back_to_a_first_install_that_lacks_a_name() -> Story {
         w.create("Service", "shop-trade");
         w.until("Rejected");
         is_live(w, "Rejected", "1", "blue");
-        w.apply(spec("2", |s| {
-            s["services"].as_array_mut().unwrap().remove(1);
-            let steps = &mut s["verification"]["journeys"][0]["steps"];
-            steps.as_array_mut().unwrap().truncate(1);
-        }));
+        w.apply(without_trade("2"));
         w.until("Baking");
         w.annotate("abort", "1");
         w.until("RolledBack");

@@ -85,7 +85,10 @@ fn status_lost_while_live() -> Story {
                 ),
                 ("Live", "1")
             );
-            assert_eq!((w.status().switch.unwrap().epoch, w.cluster.made()), (2, 5));
+            assert_eq!(
+                (w.status().switch.unwrap().epoch, w.cluster.made()),
+                (102, 5)
+            );
             assert!(w.reasons.contains("StatusRebuilt"), "{:?}", w.reasons);
         })
 }
@@ -265,7 +268,7 @@ fn status_lost_while_the_old_colour_drains() -> Story {
                 assert!(w.events.iter().any(rebuilt));
                 assert_eq!(
                     (w.phase().as_str(), w.status().switch.unwrap().epoch),
-                    ("Warm", 4)
+                    ("Warm", 104)
                 );
             },
         )
@@ -309,8 +312,8 @@ fn status_lost_with_the_last_epoch_on_a_budget_alone() -> Story {
         })
         .then("the colour has an epoch of its own", |w| {
             let live = w.status().live.unwrap();
-            assert_eq!((live.version.as_str(), live.epoch), ("2", 9));
+            assert_eq!((live.version.as_str(), live.epoch), ("2", 109));
             let budget = w.raw("PodDisruptionBudget", "shop-user-green");
-            assert_eq!(budget["metadata"]["labels"]["changeover.dev/epoch"], "9");
+            assert_eq!(budget["metadata"]["labels"]["changeover.dev/epoch"], "109");
         })
 }

@@ -25,6 +25,7 @@ mod rollback;
 mod rolled_back;
 mod salvage;
 mod scale;
+mod strangers;
 mod supersede;
 mod switch;
 mod thresholds;
@@ -70,6 +71,7 @@ pub fn all() -> Vec<Story> {
         switch::all(),
         children::all(),
         labels::all(),
+        strangers::all(),
         commands::all(),
         conditions::all(),
         lost::all(),

@@ -1,18 +1,21 @@
 //! What is just enough for a way back out of a bake, and what is just not.
 
 use changeover_engine::Step;
+use jiff::SignedDuration;
 
 use crate::model::{Story, World, live, spec};
 
 use super::approval::version_2_is_live;
 use super::switch::rolled_back;
-use super::{released, stories};
+use super::{released, stories, until_idle};
 
 stories!(
     more_probes_than_are_asked_at_once,
     one_of_two_pods_is_missing,
     one_of_three_pods_is_missing,
     the_only_pod_is_missing,
+    too_few_for_less_than_ten_seconds,
+    too_few_for_ten_seconds,
     journey_fails_and_passes_and_fails,
     two_journeys_fail_once_each,
 );
@@ -65,6 +68,33 @@ fn the_only_pod_is_missing() -> Story {
             let why = "notification: 0 of 1 pods ready";
             assert!(rejected.message.contains(why), "{rejected:?}");
         })
+}
+
+/// A service has nobody for so long.
+fn nobody_for(w: &mut World, millis: i64) {
+    one_is_missing(w, "notification");
+    until_idle(w);
+    w.advance_clock(SignedDuration::from_millis(millis));
+    until_idle(w);
+}
+
+fn too_few_for_less_than_ten_seconds() -> Story {
+    watched("too few for less than ten seconds", &[])
+        .during("Baking", |w| {
+            nobody_for(w, 9000);
+            w.heal_pods();
+            w.tick();
+        })
+        .then("it stays", version_2_is_live)
+}
+
+fn too_few_for_ten_seconds() -> Story {
+    watched("too few for ten seconds", &[])
+        .during("Baking", |w| {
+            nobody_for(w, 10_000);
+            assert_eq!(w.status().rejected.unwrap().reason, "LiveDegraded");
+        })
+        .then("it is back", rolled_back)
 }
 
 /// Journeys go on until one of them fails, or until none does.

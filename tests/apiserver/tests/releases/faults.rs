@@ -70,20 +70,20 @@ async fn nothing_that_happens_to_a_write_of_an_abort_keeps_clients_from_the_old_
 }
 
 #[tokio::test]
-async fn no_refusal_of_the_journal_changes_the_end() -> Result<()> {
-    refuse("the journal", Requests::Switching, 1).await
+async fn nothing_that_happens_to_the_journal_changes_the_end() -> Result<()> {
+    strike("the journal", Requests::Switching, 1).await
 }
 
 #[tokio::test]
-async fn no_refusal_of_a_stamp_changes_the_end() -> Result<()> {
+async fn nothing_that_happens_to_a_stamp_changes_the_end() -> Result<()> {
     // Of both services the Deployment, the pinned Service, the PodDisruptionBudget and the ConfigMap; what stores the
     // revision. They are sent together: which comes first is open.
-    refuse("a stamp", Requests::Stamps, 4 * SERVICES.len() + 1).await
+    strike("a stamp", Requests::Stamps, 4 * SERVICES.len() + 1).await
 }
 
 #[tokio::test]
-async fn no_refusal_of_a_flip_changes_the_end() -> Result<()> {
-    refuse("a flip", Requests::Flips, SERVICES.len()).await
+async fn nothing_that_happens_to_a_flip_changes_the_end() -> Result<()> {
+    strike("a flip", Requests::Flips, SERVICES.len()).await
 }
 
 #[tokio::test]
@@ -135,12 +135,12 @@ fn at(number: usize, spoils: &[Spoil]) -> Vec<Spoil> {
     all
 }
 
-/// A release that went back is tried again, and again. Each time another of these writes is refused in another way: all
+/// A release that went back is tried again, and again. Each time another of these writes is spoiled in another way: all
 /// ways at each of the first so many.
-async fn refuse(name: &str, requests: Requests, count: usize) -> Result<()> {
-    let mut run = Run::new(Course::Retry, &format!("each refusal of {name}")).await?;
+async fn strike(name: &str, requests: Requests, count: usize) -> Result<()> {
+    let mut run = Run::new(Course::Retry, &format!("every fault of {name}")).await?;
     for number in 1..=count {
-        for spoil in Spoil::REFUSALS {
+        for spoil in every() {
             let round = run.round("1.0.1", requests, number, spoil).await;
             let what = || format!("{spoil:?} of {name} {number}: {}", run.operator.said());
             let spoiled = round.with_context(what)?;
