@@ -33,12 +33,7 @@ impl Checker {
             let is_selected = read
                 .live_services()
                 .any(|s| selects(&s["spec"]["selector"], labels));
-            // Where one is no longer ours, nobody but its clients' colour serves them; that stays whole.
-            let colour = &labels["changeover.dev/colour"];
-            let is_kept = read.live_services().any(|s| {
-                !read.owns(s) && s["spec"]["selector"]["changeover.dev/colour"] == *colour
-            });
-            if !is_selected && !is_kept && !roles.iter().any(|role| is_of(role, labels)) {
+            if !is_selected && !roles.iter().any(|role| is_of(role, labels)) {
                 let name = name_of(deployment);
                 self.violation(format!("I10 bounded: {name} is of no role"));
             }

@@ -51,6 +51,13 @@ pub fn is_flip<B>(request: &Request<B>) -> bool {
     is_merge(request) && path.contains("/services/") && !is_pinned
 }
 
+/// Whether it applies a Deployment.
+pub fn is_scale<B>(request: &Request<B>) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let is_apply = kind.is_some_and(|kind| kind == "application/apply-patch+yaml");
+    is_apply && request.uri().path().contains("/deployments/")
+}
+
 pub fn is_watch<B>(request: &Request<B>) -> bool {
     let query = request.uri().query().unwrap_or_default();
     query.split('&').any(|pair| pair == "watch=true")

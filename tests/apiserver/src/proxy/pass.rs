@@ -12,7 +12,7 @@ use kube::Client;
 use kube::client::Body;
 use tokio::sync::watch;
 
-use super::answers::{call, gone, is_flip, is_list_of_all, is_one_of, is_watch, refusal};
+use super::answers::{call, gone, is_flip, is_list_of_all, is_one_of, is_scale, is_watch, refusal};
 use super::plan::{Held, Hold, Plan, Spoil, Watches};
 use super::{Answer, Calls};
 
@@ -103,6 +103,7 @@ impl Shared {
         match self.plan().holds {
             Some(Hold::Flips) => is_flip(request),
             Some(Hold::Deletes) => request.method() == Method::DELETE,
+            Some(Hold::Scales) => is_scale(request),
             None => false,
         }
     }

@@ -63,6 +63,8 @@ pub enum Hold {
     Flips,
     /// Whatever deletes something.
     Deletes,
+    /// Applies of Deployments: all that changes one, its scale.
+    Scales,
 }
 
 #[derive(Debug, Default)]

@@ -180,6 +180,39 @@ async fn deletes_of_a_leader_that_hung_are_refused_where_a_retry_needs_what_they
 }
 
 #[tokio::test]
+async fn scales_of_a_leader_that_hung_are_refused_where_the_spec_asks_for_more_by_then()
+-> Result<()> {
+    let (sandbox, proxy, mut first) = with_a_proxy().await?;
+    proxy.hold(Hold::Scales);
+    let mut fewer = exchange("1.0.0");
+    for service in fewer["spec"]["services"].as_array_mut().context("none")? {
+        service["replicas"] = json!(1);
+    }
+    sandbox.apply(&fewer).await?;
+    proxy.holding(SERVICES.len()).await;
+    first.suspend()?;
+    sandbox.apply(&exchange("1.0.0")).await?;
+    let second = sandbox.operator("two")?;
+    await_takeover(&second).await?;
+
+    let generation = sandbox.release().await?.metadata.generation;
+    let generation = generation.context("no generation")?.to_string();
+    for service in SERVICES {
+        let name = names::coloured(NAME, service, Colour::Blue);
+        let is_seen = |d: &Deployment| d.labels().get(names::GENERATION) == Some(&generation);
+        let what = "the second leader's apply";
+        sandbox.await_object(&name, what, is_seen).await?;
+    }
+    let before = sandbox.await_still(&[Colour::Blue]).await?;
+    let answers = proxy.let_go().await;
+    assert_eq!(answers, [409; SERVICES.len()], "each is a conflict");
+    assert_eq!(Children::of(&sandbox).await?, before);
+    first.resume()?;
+    first.await_end().await?;
+    sandbox.finish().await
+}
+
+#[tokio::test]
 async fn a_renewal_that_is_refused_or_not_answered_is_tried_again() -> Result<()> {
     let (sandbox, proxy, mut leader) = with_a_proxy().await?;
     let spoils = Spoil::REFUSALS.into_iter().chain([Spoil::LoseAnswer]);
