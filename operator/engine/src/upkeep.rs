@@ -138,11 +138,11 @@ fn children(turn: &Turn<'_>, role: &ColourStatus) -> Vec<Request> {
 }
 
 /// Whether pods of a pinned Service's colour and revision still run, and may call each other through it.
-fn has_callers(turn: &Turn<'_>, pinned: &Service) -> bool {
-    each(&turn.world.obs.pods).any(|pod| {
-        let keys = [names::COLOUR, names::REVISION];
-        let mut keys = keys.iter();
-        keys.all(|key| label(pod, key) == label(pinned, key)) && !is_overdue(pod, turn.now)
+fn has_callers(world: World<'_>, pinned: &Service) -> bool {
+    each(&world.obs.pods).any(|pod| {
+        [names::COLOUR, names::REVISION]
+            .iter()
+            .all(|key| label(pod, key) == label(pinned, key))
     })
 }
 
@@ -216,7 +216,7 @@ fn leftovers(turn: &Turn<'_>, moving: bool) -> Vec<Request> {
         &is_needed,
         &pointed,
     ));
-    let quiet = each(&world.obs.services).filter(|s| !has_callers(turn, s));
+    let quiet = each(&world.obs.services).filter(|s| !has_callers(world, s));
     batch.extend(coloured(quiet, Kind::Service, world, &is_needed, &pointed));
     batch.extend(coloured(
         each(&world.obs.budgets),
