@@ -69,8 +69,10 @@ impl World {
         let is_live = matches!(through, Through::Live(_));
         for (service, address, _) in &run.hosts {
             let is_at = |s: &&Value| s["spec"]["clusterIP"] == *address;
-            let found = self.api.list("Service").find(is_at).map(name_of);
-            let found = found.unwrap_or_default();
+            // It may have been deleted since.
+            let Some(found) = self.api.list("Service").find(is_at).map(name_of) else {
+                continue;
+            };
             if (found == format!("{RELEASE}-{service}")) != is_live {
                 let violation = format!("I4 gate: a journey goes through {found}, live: {is_live}");
                 self.api.checker.violation(violation);
