@@ -23,6 +23,11 @@ command -v gcc > /dev/null || packages=gcc
 command -v apt-get > /dev/null || say "Install the equivalents of these Debian packages: $packages"
 [ "$(id -u)" = 0 ] || say "Packages are missing. Run: sudo apt-get install --no-install-recommends $packages"
 echo "installing $packages" >&2
+# The cluster's tools want packages too, and apt-get waits for nobody.
+cache=${CHANGEOVER_CACHE:-$HOME/.cache/changeover}
+mkdir -p "$cache"
+exec 9> "$cache/packages.lock"
+flock 9
 # shellcheck disable=SC2086 # a list of words
 DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends $packages ||
     { apt-get update --quiet && DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends $packages; }

@@ -1,9 +1,12 @@
 //! What the machine must have, and how it gets it.
 
+use std::fs::File;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::unistd::Uid;
+
+use crate::paths;
 
 /// Something that must be there, and the Debian package that brings it.
 struct Need {
@@ -96,6 +99,15 @@ fn install_missing(needs: &[Need]) -> Result<()> {
             "missing on this machine: {}. On Debian or Ubuntu run `sudo sh -c '{by_hand}'`; elsewhere install the packages of the same purpose",
             packages.join(", ")
         );
+    }
+    // Several clusters, and tools/require.sh, may want packages at the same time: apt-get waits for nobody.
+    let cache = paths::cache()?;
+    std::fs::create_dir_all(&cache)?;
+    let lock = File::create(cache.join("packages.lock"))?;
+    lock.lock().context("cannot lock the packages")?;
+    let packages = missing(needs);
+    if packages.is_empty() {
+        return Ok(());
     }
     eprintln!(
         "changeover-cluster: installing {} with apt-get",
