@@ -29,10 +29,15 @@ fn give_up(turn: &mut Turn<'_>, live: &ColourStatus) -> Option<Move> {
     if !is_newer || turn.invalid.is_some() || turn.asked.pause || turn.now < turn.deadline() {
         return None;
     }
-    let stays = roles.clone().find(|role| is_whole(turn, role))?.clone();
+    let is_known = |role: &&ColourStatus| turn.world.stored(&role.revision).is_some();
+    let mut known = roles.clone().filter(is_known);
+    let stays = known.find(|role| is_whole(turn, role))?.clone();
     if let Some(other) = &other {
-        let is_left = other.colour != stays.colour;
-        let outcome = [Outcome::Rejected, Outcome::RolledBack][usize::from(is_left)];
+        let outcome = if other.colour == stays.colour {
+            Outcome::Rejected
+        } else {
+            Outcome::RolledBack
+        };
         turn.remember(other, outcome);
     }
     let note = format!(

@@ -18,6 +18,7 @@ stories!(
     held_and_an_epoch_is_raised,
     held_and_a_newer_spec,
     held_before_the_first_flip_and_a_newer_spec,
+    held_by_a_revision_that_is_gone_and_a_newer_spec,
     flips_back_are_not_carried_out,
 );
 
@@ -100,6 +101,27 @@ fn held_and_a_newer_spec() -> Story {
             assert_eq!((live.version.as_str(), warm.version.as_str()), ("3", "2"));
             let outcomes: Vec<_> = w.status().history.iter().map(|h| h.outcome).collect();
             assert_eq!(outcomes[..2], [Outcome::Live, Outcome::Rejected]);
+        })
+}
+
+/// Nobody knows any more which services the old version had.
+fn held_by_a_revision_that_is_gone_and_a_newer_spec() -> Story {
+    Story::given("held by a revision that is gone, and a newer spec", warm())
+        .when(|w| {
+            let is_old = |r: &&Value| r["data"]["version"] == "1";
+            let old = w.api.list("ControllerRevision").find(is_old);
+            let old = World::name_of(old.unwrap());
+            w.delete("ControllerRevision", &old);
+            w.delete("Deployment", "shop-user-blue");
+            w.annotate("rollback", "1");
+            w.settle();
+            assert_eq!(w.phase(), "RollingBack");
+            w.apply(exchange("3"));
+        })
+        .after(31)
+        .then("the newer one is live, beside what clients used", |w| {
+            let (live, warm) = (w.status().live.unwrap(), w.status().warm.unwrap());
+            assert_eq!((live.version.as_str(), warm.version.as_str()), ("3", "2"));
         })
 }
 
