@@ -177,10 +177,11 @@ pub(crate) fn requests(
     let renderer = Renderer::new(world.release());
     let request = |service: &StoredService| match world.live_service(&service.name) {
         None => {
-            let recorded = recorded_address(world, status, &service.name);
-            let child =
-                renderer.new_live(service, &to.revision, to.colour, epoch, recorded.as_deref());
-            Some(Request::Create(child))
+            let make = |address: Option<&str>| {
+                let child = renderer.new_live(service, &to.revision, to.colour, epoch, address);
+                Request::Create(child)
+            };
+            Some(made(world, status, &service.name, make))
         }
         Some(object) if object.metadata.deletion_timestamp.is_some() => None,
         Some(object) if world.points_to(object, to) && epoch_of(object) >= epoch => None,
@@ -250,23 +251,24 @@ pub(crate) fn address(service: &Service) -> Option<String> {
     service.spec.as_ref()?.cluster_ip.clone()
 }
 
-/// The address a deleted live Service had: clients that resolved its name still connect there. The API
-/// server frees an address only a moment after its Service is gone, so a refusal is no reason to take
-/// another at once.
-fn recorded_address(
+/// A live Service that is missing, with the address it had: clients that resolved its name still connect there. The API
+/// server frees an address only a moment after its Service is gone, so a refusal is no reason to take another at once.
+fn made(
     world: World<'_>,
     status: &ExchangeReleaseStatus,
     service: &str,
-) -> Option<String> {
-    let name = names::live_service(&world.name(), service);
+    make: impl Fn(Option<&str>) -> Request,
+) -> Request {
     let mut journal = status.switch.iter().flat_map(|s| s.services.iter());
-    let recorded = journal.find(|s| s.name == service)?.cluster_ip.clone()?;
-    // Any other is asked for already, or next.
-    let is_over = |f: &Failure| {
-        !f.request.ends_with(&format!(" {recorded}"))
-            || f.last.duration_since(f.since) >= ADDRESS_PATIENCE
-    };
-    let is_refused = |f: &&Failure| f.name == name && f.code == ADDRESS_REFUSED;
-    let mut refused = world.obs.failures.iter().filter(is_refused);
-    (!refused.any(is_over)).then_some(recorded)
+    let known = journal.find(|s| s.name == service);
+    let same = make(known.and_then(|s| s.cluster_ip.as_deref()));
+    let other = make(None);
+    let [of_same, of_other] = [&same, &other].map(ToString::to_string);
+    let is_over = |f: &Failure| f.last.duration_since(f.since) >= ADDRESS_PATIENCE;
+    let mut refused = world.obs.failures.iter();
+    let gives_up = refused.any(|f| {
+        let asks_on = f.request == of_other || f.request == of_same && is_over(f);
+        f.code == ADDRESS_REFUSED && asks_on
+    });
+    if gives_up { other } else { same }
 }

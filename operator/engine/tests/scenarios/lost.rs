@@ -85,10 +85,9 @@ fn status_lost_while_live() -> Story {
                 ),
                 ("Live", "1")
             );
-            assert_eq!(
-                (w.status().switch.unwrap().epoch, w.cluster.made()),
-                (102, 5)
-            );
+            let journal = w.status().switch.unwrap();
+            assert_eq!((journal.epoch, w.cluster.made()), (102, 5));
+            assert_eq!(journal.switch_millis, None, "nothing was switched");
             assert!(w.reasons.contains("StatusRebuilt"), "{:?}", w.reasons);
         })
 }
