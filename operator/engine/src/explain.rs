@@ -1,6 +1,6 @@
 //! Why a colour is not ready, in words that name the pod and the cause.
 
-use changeover_crds::{ColourStatus, ResourceExt};
+use changeover_crds::{ColourStatus, ResourceExt, names};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
@@ -9,7 +9,7 @@ use crate::decision::Request;
 use crate::flip::ADDRESS_REFUSED;
 use crate::observation::Failure;
 use crate::reason::Reason;
-use crate::world::World;
+use crate::world::{World, label};
 
 /// How long a refused repair of what clients use is tried again and again, before all else.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(2);
@@ -128,7 +128,7 @@ fn in_words(failure: &Failure) -> (Reason, String) {
 }
 
 fn cause(world: World<'_>, service: &str, role: &ColourStatus) -> String {
-    let name = changeover_crds::names::coloured(&world.name(), service, role.colour);
+    let name = names::coloured(&world.name(), service, role.colour);
     let refused = world
         .obs
         .failures
@@ -148,7 +148,8 @@ fn cause(world: World<'_>, service: &str, role: &ColourStatus) -> String {
         .filter_map(|pod| Some((pod.name_any(), pod_trouble(pod)?)))
         .min();
     let worst = worst.or_else(|| {
-        let pod = world.strangers(role).next()?;
+        let is_its = |pod: &&Pod| label(*pod, names::SERVICE) == Some(service);
+        let pod = world.strangers(role).find(is_its)?;
         Some((
             pod.name_any(),
             "it is of another revision and has not ended".to_owned(),
