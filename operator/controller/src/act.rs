@@ -33,16 +33,7 @@ pub struct Outcome {
 pub async fn carry_out(scope: Scope<'_>, requests: &[Request]) -> Outcome {
     let metrics = &scope.ctx.metrics;
     let answers = futures::future::join_all(requests.iter().map(async |request| {
-        let mut sent = Cow::Borrowed(request);
-        let mut answer = scope.send(&sent).await;
-        let is_refused = |error: &CallError| matches!(error.code(), 409 | 422);
-        if request.verb() == "create"
-            && answer.as_ref().is_err_and(is_refused)
-            && let Some(instead) = scope.instead(request).await
-        {
-            answer = scope.send(&instead).await;
-            sent = Cow::Owned(instead);
-        }
+        let (sent, answer) = scope.send(request).await;
         (request, sent, answer, Timestamp::now())
     }))
     .await;
@@ -95,10 +86,8 @@ pub async fn write_status(
 
 /// Where requests go, and what learns of the answers.
 impl Scope<'_> {
-    /// Sends one request; whether the object changed.
-    async fn send(&self, request: &Request) -> Result<bool, CallError> {
-        let metrics = &self.ctx.metrics;
-        metrics.request(request.verb(), request.kind().as_str());
+    /// Sends one request; what was sent in the end, and whether the object changed.
+    async fn send<'r>(&self, request: &'r Request) -> (Cow<'r, Request>, Result<bool, CallError>) {
         match request.kind() {
             Kind::ControllerRevision => self.send_as::<ControllerRevision>(request).await,
             Kind::ConfigMap => self.send_as::<ConfigMap>(request).await,
@@ -108,15 +97,30 @@ impl Scope<'_> {
         }
     }
 
-    async fn send_as<K: Kept>(&self, request: &Request) -> Result<bool, CallError> {
+    async fn send_as<'r, K: Kept>(
+        &self,
+        request: &'r Request,
+    ) -> (Cow<'r, Request>, Result<bool, CallError>) {
+        let answer = self.try_as::<K>(request).await;
+        let is_refused = |error: &CallError| matches!(error.code(), 409 | 422);
+        if request.verb() == "create"
+            && answer.as_ref().is_err_and(is_refused)
+            && let Some(instead) = self.instead::<K>(request).await
+        {
+            let answer = self.try_as::<K>(&instead).await;
+            return (Cow::Owned(instead), answer);
+        }
+        (Cow::Borrowed(request), answer)
+    }
+
+    async fn try_as<K: Kept>(&self, request: &Request) -> Result<bool, CallError> {
+        let metrics = &self.ctx.metrics;
+        metrics.request(request.verb(), request.kind().as_str());
         match request {
             Request::Create(child) => self.create::<K>(child).await,
             Request::Reclaim(target) => {
-                let mut metadata = pinned(target);
                 let labels = json!({names::RELEASE: self.of.name});
-                metadata.insert("labels".to_owned(), labels);
-                let patch = Patch::Merge(json!({"metadata": metadata}));
-                self.patch::<K>(target, &params(), &patch).await
+                self.label::<K>(target, labels).await
             }
             Request::Apply { target, child } => {
                 let mut manifest = child.manifest.clone();
@@ -128,11 +132,8 @@ impl Scope<'_> {
                 self.patch::<K>(target, &params, &patch).await
             }
             Request::Stamp { target, epoch } => {
-                let mut metadata = pinned(target);
                 let labels = json!({names::EPOCH: epoch.to_string()});
-                metadata.insert("labels".to_owned(), labels);
-                let patch = Patch::Merge(json!({"metadata": metadata}));
-                self.patch::<K>(target, &params(), &patch).await
+                self.label::<K>(target, labels).await
             }
             Request::Flip { target, patch, .. } => {
                 let patch = Patch::Merge(patch.clone());
@@ -155,21 +156,18 @@ impl Scope<'_> {
 
     /// What holds the name, or the address, of a child that cannot be made may be what watches do not show: the child,
     /// without its label.
-    async fn instead(&self, refused: &Request) -> Option<Request> {
-        match refused.kind() {
-            Kind::ControllerRevision => self.instead_as::<ControllerRevision>(refused).await,
-            Kind::ConfigMap => self.instead_as::<ConfigMap>(refused).await,
-            Kind::Service => self.instead_as::<Service>(refused).await,
-            Kind::Deployment => self.instead_as::<Deployment>(refused).await,
-            Kind::PodDisruptionBudget => self.instead_as::<PodDisruptionBudget>(refused).await,
-        }
-    }
-
-    async fn instead_as<K: Kept>(&self, refused: &Request) -> Option<Request> {
+    async fn instead<K: Kept>(&self, refused: &Request) -> Option<Request> {
         let (kind, name) = (refused.kind().as_str(), refused.name());
         self.ctx.metrics.request("get", kind);
         let standing = bounded(self.api::<K>().get(name)).await.ok()?;
         refused.instead(&standing)
+    }
+
+    async fn label<K: Kept>(&self, target: &Target, labels: Value) -> Result<bool, CallError> {
+        let mut metadata = pinned(target);
+        metadata.insert("labels".to_owned(), labels);
+        let patch = Patch::Merge(json!({"metadata": metadata}));
+        self.patch::<K>(target, &params(), &patch).await
     }
 
     async fn patch<K: Kept>(

@@ -211,7 +211,7 @@ async fn carry_out(
 
 /// As long as the oldest refusal has lasted, so that pauses double.
 fn pause_after(failures: &[Failure]) -> Option<Duration> {
-    let lasted = |f: &Failure| Duration::try_from(f.last.duration_since(f.since));
+    let lasted = |f: &Failure| Duration::try_from(f.lasted());
     let oldest = failures.iter().map(|f| lasted(f).unwrap_or_default()).max();
     oldest.map(|age| age.clamp(SHORT_PAUSE, PAUSE))
 }

@@ -59,8 +59,8 @@ pub fn revision(revision: &mut ControllerRevision) {
     pack(revision);
 }
 
-/// What it was to be, its Deployment says. Of its owners, whether one looks after it. Of its phase only the end tells something; of containers those that are
-/// not ready, or have ended before.
+/// What it was to be, its Deployment says. Of its owners, whether one looks after it. Of its phase only the end tells
+/// something; of containers those that are not ready, or have ended before.
 pub fn pod(pod: &mut Pod) {
     plain(pod);
     for owner in pod.owner_references_mut() {

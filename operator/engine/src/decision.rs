@@ -10,6 +10,7 @@ use crate::question::Question;
 use crate::reads::{Children, Reads};
 use crate::render::set;
 use crate::upkeep::target;
+use crate::world::controller_of;
 
 /// What to do next, and what to tell people once it is done.
 #[derive(Clone, Debug, PartialEq)]
@@ -172,17 +173,12 @@ impl fmt::Display for Request {
 }
 
 impl Request {
-    /// The address that a live Service is to be made with.
-    fn address(&self) -> Option<&str> {
+    /// The address that a live Service is to be made with, which another may have for a moment longer.
+    pub(crate) fn address(&self) -> Option<&str> {
         match self {
             Self::Create(child) => child.manifest.pointer("/spec/clusterIP")?.as_str(),
             _ => None,
         }
-    }
-
-    /// Whether it asks for an address, which another Service may have for a moment longer.
-    pub(crate) fn asks_for_address(&self) -> bool {
-        self.address().is_some()
     }
 
     /// The verb, as a metric label.
@@ -228,8 +224,7 @@ impl Request {
         let label = metadata
             .get("labels")
             .and_then(|labels| labels.get(names::RELEASE));
-        let mut owners = standing.owner_references().iter();
-        let is_ours = owners.any(|o| o.controller == Some(true) && *owner == *o.uid);
+        let is_ours = controller_of(standing).is_some_and(|o| *owner == *o.uid);
         let is_lost = standing.meta().deletion_timestamp.is_none()
             && label.and_then(Value::as_str)
                 != standing.labels().get(names::RELEASE).map(String::as_str);

@@ -77,7 +77,7 @@ pub(crate) fn refused(world: World<'_>, again: &[Request]) -> Option<(Reason, St
 pub(crate) fn put_off(world: World<'_>, repair: &Request, now: Timestamp) -> Option<PutOff> {
     let mut failures = world.obs.failures.iter();
     let failure = failures.find(|f| is_refusal(f, repair))?;
-    let lasts = failure.last.duration_since(failure.since) >= PATIENCE;
+    let lasts = failure.lasted() >= PATIENCE;
     let until = failure.last.checked_add(AGAIN).unwrap_or(Timestamp::MAX);
     (lasts && now < until).then(|| PutOff {
         until,
@@ -89,8 +89,7 @@ pub(crate) fn put_off(world: World<'_>, repair: &Request, now: Timestamp) -> Opt
 pub(crate) fn refused_for_good(world: World<'_>, again: &[Request]) -> Option<String> {
     let mut flips = again.iter().filter(|r| matches!(r, Request::Flip { .. }));
     let failure = flips.find_map(|r| world.obs.failures.iter().find(|f| is_refusal(f, r)))?;
-    let lasts = failure.last.duration_since(failure.since) >= PATIENCE;
-    lasts.then(|| in_words(failure).1)
+    (failure.lasted() >= PATIENCE).then(|| in_words(failure).1)
 }
 
 /// What was not carried out, and why, if the API server said so.
@@ -113,7 +112,7 @@ const fn is_final(code: u16) -> bool {
 fn is_refusal(failure: &Failure, request: &Request) -> bool {
     is_final(failure.code)
         && failure.request == request.to_string()
-        && !(failure.code == ADDRESS_REFUSED && request.asks_for_address())
+        && !(failure.code == ADDRESS_REFUSED && request.address().is_some())
 }
 
 fn in_words(failure: &Failure) -> (Reason, String) {

@@ -264,11 +264,9 @@ fn made(
     let same = make(known.and_then(|s| s.cluster_ip.as_deref()));
     let other = make(None);
     let [of_same, of_other] = [&same, &other].map(ToString::to_string);
-    let is_over = |f: &Failure| f.last.duration_since(f.since) >= ADDRESS_PATIENCE;
+    let is_over = |f: &Failure| f.request == of_same && f.lasted() >= ADDRESS_PATIENCE;
     let mut refused = world.obs.failures.iter();
-    let gives_up = refused.any(|f| {
-        let asks_on = f.request == of_other || f.request == of_same && is_over(f);
-        f.code == ADDRESS_REFUSED && asks_on
-    });
+    let gives_up =
+        refused.any(|f| f.code == ADDRESS_REFUSED && (is_over(f) || f.request == of_other));
     if gives_up { other } else { same }
 }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use changeover_crds::ExchangeRelease;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -91,6 +91,12 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// How long it has been refused.
+    #[must_use]
+    pub fn lasted(&self) -> SignedDuration {
+        self.last.duration_since(self.since)
+    }
+
     /// Carries on what `earlier` batches were refused, where this is the same refusal again.
     #[must_use]
     pub fn after(mut self, earlier: &[Self]) -> Self {

@@ -61,10 +61,8 @@ impl<'a> World<'a> {
     /// Whether an object is ours, or waits for the collector as the child of a deleted namesake. Of anything else that
     /// stands in our place, orphans too, the API server says that the name is taken.
     pub(crate) fn gives_way(&self, object: &impl ResourceExt) -> bool {
-        let owners = object.owner_references().iter();
-        let mut controllers = owners.filter(|o| o.controller == Some(true));
         let is_namesake = |o: &OwnerReference| o.kind == "ExchangeRelease" && o.name == self.name();
-        object.meta().deletion_timestamp.is_some() || controllers.any(is_namesake)
+        object.meta().deletion_timestamp.is_some() || controller_of(object).is_some_and(is_namesake)
     }
 
     /// The live Service of a service.
@@ -183,10 +181,7 @@ impl<'a> World<'a> {
         each(&self.obs.pods).filter(move |pod| {
             label(*pod, names::COLOUR) == Some(role.colour.as_str())
                 && !label(*pod, names::REVISION).is_some_and(|r| is_short_of(r, &role.revision))
-                && pod
-                    .owner_references()
-                    .iter()
-                    .any(|o| o.controller == Some(true))
+                && controller_of(*pod).is_some()
         })
     }
 
@@ -234,10 +229,13 @@ pub(crate) fn named<'o, K: ResourceExt>(objects: &'o [Arc<K>], name: &str) -> Op
 
 pub(crate) fn is_of(release: &ExchangeRelease, object: &impl ResourceExt) -> bool {
     let uid = release.metadata.uid.as_ref();
-    object
-        .owner_references()
-        .iter()
-        .any(|o| o.controller == Some(true) && Some(&o.uid) == uid)
+    controller_of(object).is_some_and(|o| Some(&o.uid) == uid)
+}
+
+/// Who looks after an object: of its owners, the API server lets one be marked so.
+pub(crate) fn controller_of(object: &impl ResourceExt) -> Option<&OwnerReference> {
+    let mut owners = object.owner_references().iter();
+    owners.find(|o| o.controller == Some(true))
 }
 
 pub(crate) fn label<'o>(object: &'o impl ResourceExt, key: &str) -> Option<&'o str> {

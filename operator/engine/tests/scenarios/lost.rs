@@ -134,7 +134,7 @@ fn lost(name: &'static str, world: World, phase: &'static str) -> Story {
     Story::given(name, world).during(phase, lose)
 }
 
-fn is_live(w: &World, phase: &str, version: &str) {
+pub(super) fn is_live(w: &World, phase: &str, version: &str) {
     let live = w.status().live.unwrap().version;
     assert_eq!((w.phase().as_str(), live.as_str()), (phase, version));
 }

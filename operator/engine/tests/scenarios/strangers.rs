@@ -4,8 +4,9 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::model::{Story, World, exchange, warm};
+use crate::model::{Story, exchange, warm};
 
+use super::lost::is_live;
 use super::stories;
 
 stories!(
@@ -13,14 +14,6 @@ stories!(
     pod_that_a_person_took_out,
     live_service_that_lost_its_owner,
 );
-
-fn is_live(w: &World, version: &str) {
-    let live = w.status().live.unwrap();
-    assert_eq!(
-        (w.phase().as_str(), live.version.as_str()),
-        ("Warm", version)
-    );
-}
 
 /// Its deletion is never confirmed. What clients asked of it ended with it.
 fn pod_on_a_node_that_is_gone() -> Story {
@@ -40,7 +33,9 @@ fn pod_on_a_node_that_is_gone() -> Story {
             assert!(message.contains(words), "{message}");
             w.advance_clock(SignedDuration::from_secs(61));
         })
-        .then("it is waited for, but not for ever", |w| is_live(w, "3"))
+        .then("it is waited for, but not for ever", |w| {
+            is_live(w, "Warm", "3")
+        })
 }
 
 /// To look into it: without the label, no Service finds it, and its ReplicaSet lets it go.
@@ -56,7 +51,7 @@ fn pod_that_a_person_took_out() -> Story {
             w.apply(exchange("3"));
         })
         .then("it stands in nobody's way", |w| {
-            is_live(w, "3");
+            is_live(w, "Warm", "3");
             assert!(
                 !w.raw("Pod", "shop-user-blue-1").is_null(),
                 "nor is it touched"

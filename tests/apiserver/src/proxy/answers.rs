@@ -53,9 +53,8 @@ pub fn is_flip<B>(request: &Request<B>) -> bool {
 
 /// Whether it applies a Deployment.
 pub fn is_scale<B>(request: &Request<B>) -> bool {
-    let kind = request.headers().get(header::CONTENT_TYPE);
-    let is_apply = kind.is_some_and(|kind| kind == "application/apply-patch+yaml");
-    is_apply && request.uri().path().contains("/deployments/")
+    is_patch(request, "application/apply-patch+yaml")
+        && request.uri().path().contains("/deployments/")
 }
 
 pub fn is_watch<B>(request: &Request<B>) -> bool {
@@ -94,8 +93,12 @@ pub fn is_list_of_all<B>(request: &Request<B>) -> bool {
 }
 
 fn is_merge<B>(request: &Request<B>) -> bool {
+    is_patch(request, "application/merge-patch+json")
+}
+
+fn is_patch<B>(request: &Request<B>, how: &str) -> bool {
     let kind = request.headers().get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind == "application/merge-patch+json")
+    kind.is_some_and(|kind| kind == how)
 }
 
 fn is_of_status<B>(request: &Request<B>) -> bool {
