@@ -14,12 +14,14 @@
     reason = "a part of tests, which fail by panicking"
 )]
 
+mod history;
 mod merge;
 mod owned;
 mod rules;
 mod server;
 mod store;
 
+pub use history::{CHANGES, History};
 pub use merge::patch;
-pub use server::{CHANGES, Call, Key, Refusal, Server, Verb};
+pub use server::{Call, Key, Refusal, Server, Verb};
 pub use store::{KINDS, Named, Object, Store, name_of, uid_of};

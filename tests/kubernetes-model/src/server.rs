@@ -1,11 +1,12 @@
 //! The API server: it refuses a request or carries it out, and keeps what a watch would tell.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use crate::history::History;
 use crate::merge;
 use crate::owned::{Owned, is_edited};
 use crate::rules::{immutable, preconditions};
@@ -56,25 +57,14 @@ fn refuse<T>(code: u16, message: impl Into<String>) -> Result<T, Refusal> {
 /// Kinds whose changes are not counted in a generation.
 const UNCOUNTED: [&str; 3] = ["ConfigMap", "ControllerRevision", "Service"];
 
-/// Changes that a watch may tell in another order.
-pub const CHANGES: usize = 8;
-
-/// One object was changed.
-#[derive(Clone)]
-struct Change {
-    kind: &'static str,
-    name: Arc<str>,
-    before: Option<Arc<Object>>,
-}
-
 /// One namespace.
 #[derive(Clone, Default)]
 pub struct Server {
     pub objects: Store,
     /// Which fields the operator owns, with a digest of that, by uid.
     owned: BTreeMap<String, (u64, Arc<Owned>)>,
-    /// The last changes, oldest first, as a watch tells them: what was there before each.
-    changes: VecDeque<Change>,
+    /// What watches may still show.
+    pub history: History,
     /// That of the last change.
     pub version: u64,
     /// How often an object of this kind and name was made: a uid is never given twice.
@@ -253,30 +243,18 @@ impl Server {
         }
     }
 
-    /// The release is read anew each time, its children come by watches.
     fn note(&mut self, kind: &'static str, name: Arc<str>, before: Option<Arc<Object>>) {
-        if kind != "ExchangeRelease" {
-            let surplus = (self.changes.len() + 1).saturating_sub(CHANGES);
-            self.changes.drain(..surplus);
-            self.changes.push_back(Change { kind, name, before });
-        }
+        self.history.note(kind, name, before, &self.objects);
     }
 
-    /// What a watch shows that has told the later changes, and not yet the one so many before the last;
-    /// nothing if a later one is of the same object.
+    /// From now on keeps so many states before that of now, for watches to show late.
+    pub fn keep_past(&mut self, before: usize) {
+        self.history.keep(before, &self.objects);
+    }
+
+    /// What a watch shows that tells its last changes in another order ([`History::without`]).
     pub fn without(&self, back: usize) -> Option<Store> {
-        let mut later = self.changes.iter().rev();
-        let passed: Vec<&Change> = later.by_ref().take(back).collect();
-        let Change { kind, name, before } = later.next()?;
-        if passed.iter().any(|c| c.kind == *kind && c.name == *name) {
-            return None;
-        }
-        let mut store = self.objects.clone();
-        match before {
-            Some(before) => store.of_mut(kind).insert(name.clone(), before.clone()),
-            None => store.of_mut(kind).remove(name),
-        };
-        Some(store)
+        self.history.without(back, &self.objects)
     }
 
     /// Adds to a digest what is not in the objects.

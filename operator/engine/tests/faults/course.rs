@@ -79,7 +79,7 @@ impl Runs<'_> {
     /// Carries the story on from a point, under a fault, until it is where another run went on well.
     pub fn run(&self, point: &Point, fault: Fault, tapes: bool) -> Run {
         let mut world = point.world.clone();
-        world.keeps = 0;
+        world.api.keep_past(0);
         world.api.checker.judged = 0;
         world.api.checker.violations.clear();
         world.fault = Some(fault);

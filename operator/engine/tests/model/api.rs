@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use changeover_kubernetes_model::{Refusal, Server};
+use changeover_kubernetes_model::{Object, Refusal, Server};
 
 pub use changeover_kubernetes_model::{CHANGES, Call, Verb, name_of, uid_of};
 
@@ -15,6 +15,8 @@ pub struct Api {
     server: Server,
     /// Children of which no change is taken, by name: with 403 by a policy, with 429 by an API server that has no time.
     pub denied: BTreeMap<&'static str, u16>,
+    /// The release as its operator knows it, where that is not as it is.
+    pub behind: Option<Arc<Object>>,
     /// The namespace is being deleted.
     pub is_terminating: bool,
     /// Writes of the operator that were carried out, for people who read a failure.

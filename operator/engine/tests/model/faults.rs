@@ -1,18 +1,12 @@
 //! What can go wrong while one batch of requests is carried out.
 
+use changeover_kubernetes_model::KINDS;
+
 use super::api::CHANGES;
 use super::story::Point;
 
-/// The kinds that an operator watches beside releases.
-pub const CHILDREN: [&str; 7] = [
-    "ConfigMap",
-    "ControllerRevision",
-    "Deployment",
-    "EndpointSlice",
-    "Pod",
-    "PodDisruptionBudget",
-    "Service",
-];
+/// The kind of which no state is shown that is older than what the operator knows.
+const RELEASE: &str = "ExchangeRelease";
 /// Answers that mean "not now" or "not so".
 const REFUSALS: [u16; 6] = [409, 410, 422, 429, 500, 503];
 
@@ -26,8 +20,8 @@ pub enum Fault {
     NoAnswer(usize, bool),
     /// The process is stopped before it sends, replaced, and sends after so many passes of the other.
     Suspended(u32),
-    /// Each kind of children is seen as it was so many states ago: each has a watch of its own.
-    Stale([usize; CHILDREN.len()]),
+    /// Each kind is seen as it was so many states ago: each has a watch of its own.
+    Stale([usize; KINDS.len()]),
     /// A watch tells of the change so many before the last one after those that followed it.
     Swapped(usize),
 }
@@ -40,6 +34,9 @@ impl Fault {
 
     /// Everything that can happen to a batch of this many requests.
     pub fn of_writing(requests: usize) -> Vec<Self> {
+        if requests == 0 {
+            return Vec::new();
+        }
         let mut faults: Vec<Self> = Self::crashes(requests).collect();
         for index in 0..requests {
             faults.extend(REFUSALS.map(|code| Self::Refused(index, code)));
@@ -52,6 +49,9 @@ impl Fault {
     /// The crashes that these leave out; of a batch of more than twelve requests, so many evenly spread.
     pub fn further_crashes(requests: usize) -> Vec<Self> {
         const LIMIT: usize = 1 << 12;
+        if requests == 0 {
+            return Vec::new();
+        }
         let tried = subsets(requests);
         // An odd stride: an even one would take no subset with the first request in it.
         let stride = (1_usize << requests).div_ceil(LIMIT) | 1;
@@ -64,28 +64,37 @@ impl Fault {
     /// Everything that can happen at this point.
     pub fn every(point: &Point) -> Vec<Self> {
         let mut faults = Self::of_writing(point.requests);
-        let ages = 1..point.world.past.len();
-        faults.extend(ages.clone().map(|age| Self::Stale([age; CHILDREN.len()])));
-        faults.extend(ages.flat_map(|age| Self::of_one_watch(point, age)));
+        let history = &point.world.api.history;
+        for age in 1..=history.ages() {
+            faults.push(Self::Stale([age; KINDS.len()]));
+            faults.extend(Self::of_one_watch(point, age));
+        }
         let is_swap = |back: &usize| point.world.api.without(*back).is_some();
         faults.extend((0..CHANGES).filter(is_swap).map(Self::Swapped));
         faults
     }
 
-    /// One watch is so many states behind, and shows something else than if it were one less.
-    fn of_one_watch(point: &Point, age: usize) -> impl Iterator<Item = Self> {
-        let past = &point.world.past;
-        let kept = |age: usize| past.iter().rev().nth(age).map(|(_, store)| store);
-        let is_news = move |kind: &str| {
-            let changes = |age| kept(age).map(|store| store.changes(kind));
-            changes(age) != changes(age - 1)
+    /// One watch is so many states behind, and shows something else than if it were one less; or all are but that of
+    /// the release.
+    fn of_one_watch(point: &Point, age: usize) -> Vec<Self> {
+        let history = &point.world.api.history;
+        let Some(past) = history.ago(age) else {
+            return Vec::new();
         };
-        let late = (0..CHILDREN.len()).filter(move |at| is_news(CHILDREN[*at]));
-        late.map(move |at| {
-            let mut ages = [0; CHILDREN.len()];
-            ages[at] = age;
+        let shows = |at: &usize| KINDS[*at] != RELEASE || point.world.may_show(past);
+        let changes = |age, kind: &'static str| history.ago(age).map(|store| store.changes(kind));
+        let is_news = |at: &usize| changes(age, KINDS[*at]) != changes(age - 1, KINDS[*at]);
+        let behind = |at: usize, its: usize, others: usize| {
+            let mut ages = [others; KINDS.len()];
+            ages[at] = its;
             Self::Stale(ages)
-        })
+        };
+        let watches = || (0..KINDS.len()).filter(shows);
+        let late = watches().filter(is_news).map(|at| behind(at, age, 0));
+        let is_old =
+            |at: &usize| KINDS[*at] == RELEASE && changes(age, RELEASE) != changes(0, RELEASE);
+        let but_one = watches().filter(is_old).map(|at| behind(at, 0, age));
+        late.chain(but_one).collect()
     }
 
     /// Whether something old is seen.
@@ -113,8 +122,11 @@ impl Fault {
     }
 }
 
-/// All subsets of up to four requests; of more, every prefix, every single one, and all but one.
+/// All subsets of up to four requests; of more, every prefix, every single one, and all but one. Of none, none.
 fn subsets(requests: usize) -> Vec<u32> {
+    if requests == 0 {
+        return Vec::new();
+    }
     let all = (1_u32 << requests) - 1;
     if requests <= 4 {
         return (0..=all).collect();

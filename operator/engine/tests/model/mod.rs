@@ -26,7 +26,7 @@ pub use bugs::Bug;
 pub use cluster::Fate;
 pub use decisions::Decisions;
 pub use digest::State;
-pub use faults::{CHILDREN, Fault};
+pub use faults::Fault;
 pub use fixture::{SERVICES, exchange, live, spec, warm};
 pub use outcome::{MADE, difference, outcome};
 pub use shell::Pass;

@@ -25,8 +25,12 @@ impl<'a> Reading<'a> {
         *owner == self.release()["metadata"]["uid"]
     }
 
+    /// The status. Of one that someone erased the operator goes on from what was in it until the watch shows that: as
+    /// if it had written before.
     pub fn status(self) -> &'a Value {
-        &self.release()["status"]
+        let status = &self.release()["status"];
+        let behind = self.api.behind.as_ref().filter(|_| status.is_null());
+        behind.map_or(status, |shown| &shown["status"])
     }
 
     pub fn live_services(self) -> impl Iterator<Item = &'a Value> {

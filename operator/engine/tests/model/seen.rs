@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use changeover_crds::{ExchangeRelease, names};
 use changeover_engine::Observation;
-use changeover_kubernetes_model::{Object, Store};
+use changeover_kubernetes_model::{KINDS, Object, Store};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::faults::{CHILDREN, Fault};
+use super::faults::Fault;
 use super::world::{RELEASE, World};
 
 impl World {
-    /// What is read of the children: they may be of an older state than the release, as from a slow watch.
+    /// What is read: as from watches that are slow, each in its own way.
     pub fn read(&self) -> Store {
         match self.fault {
             Some(Fault::Stale(ages)) => self.behind(ages),
@@ -22,16 +23,23 @@ impl World {
     }
 
     /// What watches show that are so many states behind, or as many as are kept.
-    fn behind(&self, ages: [usize; CHILDREN.len()]) -> Option<Store> {
+    fn behind(&self, ages: [usize; KINDS.len()]) -> Option<Store> {
+        let history = &self.api.history;
         let mut store = self.api.objects.clone();
-        for (kind, age) in CHILDREN.into_iter().zip(ages) {
-            if age > 0 {
-                let kept = self.past.iter().rev().nth(age);
-                let (_, past) = kept.or(self.past.front())?;
+        for (kind, age) in KINDS.into_iter().zip(ages) {
+            let past = history.ago(age.min(history.ages()))?;
+            if kind != "ExchangeRelease" || self.may_show(past) {
                 store.renew(&[kind], past);
             }
         }
         Some(store)
+    }
+
+    /// Whether the watch may show the release as it was then: the operator goes back to no state before the last
+    /// one that it knows, which may be one that it wrote.
+    pub fn may_show(&self, past: &Store) -> bool {
+        let known = self.shell.known;
+        known.is_some() && version(past) >= known
     }
 
     pub fn observe(&self, release: &Object, store: &Store) -> Observation {
@@ -54,6 +62,16 @@ impl World {
             memo: shell.memo.0.clone(),
         }
     }
+}
+
+/// The version of the release.
+pub fn version(store: &Store) -> Option<u64> {
+    version_of(store.of("ExchangeRelease").get(RELEASE)?)
+}
+
+pub fn version_of(object: &Value) -> Option<u64> {
+    let version = object["metadata"]["resourceVersion"].as_str()?;
+    version.parse().ok()
 }
 
 fn typed<T: DeserializeOwned + Send + Sync + 'static>(store: &Store, kind: &str) -> Vec<Arc<T>> {

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use changeover_crds::names;
-use changeover_engine::{Children, Decision, Failure, Flipped, Memo, Request, Step};
+use changeover_engine::{Children, Decision, Failure, Flipped, Kind, Memo, Reads, Request, Step};
 use changeover_engine::{Question, QuestionKey, Record, Target};
-use changeover_kubernetes_model::Object;
+use changeover_kubernetes_model::{KINDS, Object, Refusal};
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde_json::{Value, json};
 
-use super::api::{Call, Verb};
+use super::api::{Call, Verb, uid_of};
 use super::faults::Fault;
+use super::seen::{version, version_of};
 use super::world::{RELEASE, World};
 
 /// What the process remembers. A crash loses it.
@@ -22,6 +26,8 @@ pub struct Shell {
     pub pending: Vec<Question>,
     pub flips: BTreeMap<String, Vec<Flipped>>,
     pub written: Option<Timestamp>,
+    /// The version of the release that it goes on from; without one, the release is read first.
+    pub known: Option<u64>,
     pub failures: Vec<Failure>,
     pub memo: Findings,
 }
@@ -50,14 +56,20 @@ pub enum Pass {
 impl World {
     /// One pass of the shell, under the fault that is armed, if any.
     pub fn pass(&mut self) -> Pass {
-        let releases = self.api.objects.of("ExchangeRelease");
-        let Some(release) = releases.get(RELEASE).cloned() else {
+        if version(&self.api.objects).is_none() {
             return Pass::Idle(None);
-        };
+        }
         self.advance_clock(jiff::SignedDuration::from_millis(1));
-        let decision = self.looked(&release);
-        let bug = self.bug;
-        let fault = self.fault.take();
+        let looked = self.looked();
+        let (bug, fault) = (self.bug, self.fault.take());
+        let Some((release, decision)) = looked else {
+            // A pass is over one release.
+            self.crash();
+            return Pass::Asked;
+        };
+        self.shell.known = version_of(&release);
+        let is_behind = self.shell.known != version(&self.api.objects);
+        self.api.behind = is_behind.then(|| release.clone());
         let pass = match &decision.step {
             Step::Status(status) => {
                 let body = json!({
@@ -87,32 +99,49 @@ impl World {
             }
             // What a slow watch has not shown yet follows, and is a reason to look again.
             Step::Wait(_) if fault.is_some_and(Fault::is_of_reading) => Pass::Asked,
-            Step::Wait(until) => Pass::Idle(*until),
+            Step::Wait(until) => {
+                // Many rest: what is not worked on is read anew.
+                self.shell.known = self.shell.known.filter(|_| until.is_some());
+                Pass::Idle(*until)
+            }
         };
+        self.api.behind = None;
         self.tell(&decision, pass);
         pass
     }
 
     /// What the next pass decides.
     pub fn decision(&self) -> Arc<Decision> {
-        self.looked(&self.api.objects.of("ExchangeRelease")[RELEASE])
+        self.looked().unwrap().1
     }
 
-    /// What is decided once everything that it rests on was read.
-    fn looked(&self, release: &Arc<Object>) -> Arc<Decision> {
+    /// The release, and what is decided once everything that it rests on was read; nothing if another one has its
+    /// name by then.
+    fn looked(&self) -> Option<(Arc<Object>, Arc<Decision>)> {
         let mut store = self.read();
-        let mut read = Children::Nothing;
+        let uid = uid_of(&store.of("ExchangeRelease")[RELEASE]);
+        let mut read = Reads::NOTHING;
         loop {
-            let decision = self.decided(release, &store);
-            if read.cover(decision.reads.children) {
-                return decision;
+            let release = store.of("ExchangeRelease").get(RELEASE)?;
+            let release = release.clone();
+            if uid_of(&release) != uid {
+                return None;
             }
-            read = decision.reads.children;
-            match read {
-                Children::Nothing => {}
-                Children::Services => store.renew(&["Service"], &self.api.objects),
-                Children::Readiness => store.renew(&["EndpointSlice", "Pod"], &self.api.objects),
-                Children::Everything => store = self.api.objects.clone(),
+            let decision = self.decided(&release, &store);
+            if read.cover(decision.reads) {
+                return Some((release, decision));
+            }
+            read = decision.reads;
+            let kinds: &[&str] = match read.children {
+                Children::Nothing => &[],
+                Children::Services => &["Service"],
+                Children::Readiness => &["EndpointSlice", "Pod"],
+                Children::Everything => &KINDS,
+            };
+            let children = kinds.iter().filter(|kind| **kind != "ExchangeRelease");
+            let release = read.release.then_some(&"ExchangeRelease");
+            for kind in children.chain(release) {
+                store.renew(&[kind], &self.api.objects);
             }
         }
     }
@@ -144,14 +173,15 @@ impl World {
                 Some(fault) => fault.on(index),
                 None => (true, None),
             };
-            let now = self.now();
-            let result = is_sent.then(|| self.api.call(call, &now));
+            let result = is_sent.then(|| self.put_through(*request, call));
             let code = answer.or(match &result {
                 Some(Err(refusal)) => Some((refusal.code, refusal.message.clone())),
                 _ => None,
             });
             if let Some((code, message)) = code {
                 refused = true;
+                // What became of a status that was not accepted is read before anything else is done.
+                self.shell.known = self.shell.known.filter(|_| call.verb != Verb::Status);
                 // Stale knowledge is no failure: the next observation knows better.
                 if matches!(code, 404 | 409) && call.verb != Verb::Create {
                     continue;
@@ -171,6 +201,7 @@ impl World {
                 failed.push(failure.after(&self.shell.failures));
             } else if call.verb == Verb::Status {
                 self.shell.written = Some(self.clock);
+                self.shell.known = version(&self.api.objects);
             } else if is_sent
                 && let Some((service, flip)) = request.and_then(|r| r.flipped(self.clock))
             {
@@ -188,6 +219,30 @@ impl World {
             // As the controller pauses after a refusal.
             self.advance_clock(SignedDuration::from_millis(100));
             self.tick();
+        }
+    }
+
+    /// One request; where its name is taken by what only lost its label, another one instead.
+    fn put_through(&mut self, request: Option<&Request>, call: &Call) -> Result<(), Refusal> {
+        let now = self.now();
+        let answer = self.api.call(call, &now);
+        let is_taken = answer.as_ref().is_err_and(|r| matches!(r.code, 409 | 422));
+        let instead = request.filter(|_| is_taken).and_then(|r| self.instead(r));
+        match instead {
+            Some(instead) => self.api.call(&self::call(&instead), &now),
+            None => answer,
+        }
+    }
+
+    fn instead(&self, refused: &Request) -> Option<Request> {
+        let objects = self.api.objects.of(refused.kind().as_str());
+        let standing = objects.get(refused.name())?;
+        match refused.kind() {
+            Kind::ControllerRevision => refused.instead(&*standing.typed::<ControllerRevision>()),
+            Kind::ConfigMap => refused.instead(&*standing.typed::<ConfigMap>()),
+            Kind::Service => refused.instead(&*standing.typed::<Service>()),
+            Kind::Deployment => refused.instead(&*standing.typed::<Deployment>()),
+            Kind::PodDisruptionBudget => refused.instead(&*standing.typed::<PodDisruptionBudget>()),
         }
     }
 
@@ -213,7 +268,10 @@ pub fn call(request: &Request) -> Call {
             let stamp = json!({"metadata": {"labels": {names::EPOCH: epoch.to_string()}}});
             (Verb::Merge, pinned(target, stamp))
         }
-        Request::Reclaim(_) => unreachable!("the model finds children by their owner"),
+        Request::Reclaim(target) => {
+            let label = json!({"metadata": {"labels": {names::RELEASE: RELEASE}}});
+            (Verb::Merge, pinned(target, label))
+        }
         Request::Flip { patch, .. } => (Verb::Merge, patch.clone()),
         Request::Delete(target) => (Verb::Delete, pinned(target, json!({}))),
     };

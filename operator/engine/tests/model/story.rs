@@ -4,8 +4,8 @@ use super::shell::Pass;
 use super::trail::Trail;
 use super::world::World;
 
-/// States before that of now that a stale read may show: of most stories all.
-const PAST: usize = 40;
+/// States before that of now that a stale read may show: all.
+const PAST: usize = usize::MAX;
 
 #[derive(Clone, Copy)]
 pub enum Op {
@@ -121,7 +121,7 @@ impl Story {
 
 #[derive(Clone)]
 /// A point at which a fault can strike: the world before a pass, the operation it belongs to, and
-/// how many requests it sends.
+/// how many requests it sends, if any.
 pub struct Point {
     pub world: World,
     pub op: usize,
@@ -129,10 +129,10 @@ pub struct Point {
 }
 
 impl Story {
-    /// The undisturbed end, with the way there: every point at which something was sent, and every state.
+    /// The undisturbed end, with the way there: every point at which something was sent or waited for, and every state.
     pub fn taped(&self) -> World {
         let mut world = self.world.clone();
-        world.keeps = PAST;
+        world.api.keep_past(PAST);
         world.tape = Some(Vec::new());
         world.trail = Some(Trail::default());
         self.play(&mut world, 0, false);
@@ -152,11 +152,13 @@ impl World {
         self.trail = trail;
         let pass = self.pass();
         let requests = match pass {
-            Pass::Acted(requests) => Some(requests),
-            Pass::Asked => Some(1),
-            Pass::Idle(_) => None,
+            Pass::Acted(requests) => requests,
+            Pass::Asked => 1,
+            Pass::Idle(_) => 0,
         };
-        if let Some(requests) = requests {
+        // Who waits might act on what was before, once for each state.
+        let is_same = |p: &Point| p.world.api.version == world.api.version;
+        if requests > 0 || !tape.last().is_some_and(is_same) {
             let op = self.op;
             tape.push(Point {
                 world,

@@ -1,10 +1,9 @@
 //! API, cluster, operator and clock together, and what people do to them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use changeover_crds::{ExchangeRelease, ExchangeReleaseStatus};
-use changeover_kubernetes_model::Store;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -32,8 +31,6 @@ pub struct World {
     pub fault: Option<Fault>,
     /// Requests in the hands of a stopped process, sent when so many passes are over.
     pub withheld: Option<(u32, Vec<Call>)>,
-    /// States that a stale read may show, with their versions; the last one is that of now.
-    pub past: VecDeque<(u64, Store)>,
     /// The version that an image answers, where it is not its tag.
     pub answers: BTreeMap<String, String>,
     /// Images with which journeys fail.
@@ -51,8 +48,6 @@ pub struct World {
     /// Reasons of conditions, other than the phase's name.
     pub reasons: BTreeSet<String>,
     pub bug: Bug,
-    /// How many states before that of now each pass keeps, for stale reads to show.
-    pub keeps: usize,
     /// Where a fault could have struck, if someone wants to know.
     pub tape: Option<Vec<Point>>,
     /// What the engine decided before, if runs share that.
@@ -75,7 +70,6 @@ impl World {
             shell: Shell::default(),
             fault: None,
             withheld: None,
-            past: VecDeque::new(),
             answers: BTreeMap::new(),
             bad_journeys: BTreeSet::new(),
             silent: false,
@@ -86,7 +80,6 @@ impl World {
             transitions: BTreeSet::new(),
             reasons: BTreeSet::new(),
             bug: Bug::None,
-            keeps: 0,
             tape: None,
             decisions: None,
             trail: None,
@@ -151,9 +144,6 @@ impl World {
     /// One pass, with what goes on beside it.
     pub fn step(&mut self) -> Pass {
         self.passes += 1;
-        if self.keeps > 0 {
-            self.keep_past();
-        }
         let from = self.phase();
         let pass = self.taped();
         let to = self.phase();
@@ -172,20 +162,6 @@ impl World {
             if Some(reason) != phase.as_ref() && !self.reasons.contains(reason) {
                 self.reasons.insert(reason.clone());
             }
-        }
-    }
-
-    /// Keeps the state that a later read may still show, if it is a new one.
-    fn keep_past(&mut self) {
-        if self
-            .past
-            .back()
-            .is_none_or(|(version, _)| *version != self.api.version)
-        {
-            let surplus = (self.past.len() + 1).saturating_sub(self.keeps + 1);
-            self.past.drain(..surplus);
-            self.past
-                .push_back((self.api.version, self.api.objects.clone()));
         }
     }
 

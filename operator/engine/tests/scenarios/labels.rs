@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::{Story, World, exchange, live, spec};
+use crate::model::{Story, World, exchange, live, spec, warm};
 
 use super::stories;
 
@@ -12,6 +12,10 @@ stories!(
     live_service_without_its_service,
     way_back_without_the_service_of_a_live_service,
     orphans_of_a_release_before,
+    every_child_without_its_release,
+    live_service_without_its_release_in_the_switch,
+    live_service_without_its_release_on_the_way_back,
+    candidate_without_its_release,
 );
 
 const LIVE: &str = "shop-user";
@@ -123,18 +127,88 @@ fn orphans_of_a_release_before() -> Story {
         })
 }
 
+/// `kubectl label KIND NAME changeover.dev/release-`: no watch of the operator shows it any more.
+fn hide(w: &mut World, kind: &'static str, name: &str) {
+    w.edit(kind, name, |child| {
+        let labels = child["metadata"]["labels"].as_object_mut().unwrap();
+        labels.remove("changeover.dev/release").unwrap();
+    });
+}
+
+fn is_whole(w: &World) -> bool {
+    CHILDREN.iter().all(|kind| {
+        let mut children = w.api.list(kind);
+        children.all(|c| c["metadata"]["labels"]["changeover.dev/release"] == "shop")
+    })
+}
+
+/// All of one kind at a time: with everything hidden, a release that has a status is one whose children are gone.
+fn every_child_without_its_release() -> Story {
+    Story::given("every child without its release", warm())
+        .when(|w| {
+            for kind in CHILDREN {
+                each_of(w, kind, hide);
+                w.settle();
+            }
+        })
+        .then("each gets it back", |w| {
+            assert!(is_whole(w));
+            assert_eq!(w.phase(), "Warm");
+            assert!(!w.api.log.iter().any(|line| line.contains("Delete")));
+        })
+}
+
+fn live_service_without_its_release_in_the_switch() -> Story {
+    Story::given("live Service without its release in the switch", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Switching", |w| hide(w, "Service", LIVE))
+        .then("it gets it back, and moves with the others", |w| {
+            assert!(is_whole(w) && !was_deleted(w));
+            assert_eq!((w.phase().as_str(), version(w).as_str()), ("Warm", "2"));
+        })
+}
+
+fn live_service_without_its_release_on_the_way_back() -> Story {
+    Story::given("live Service without its release on the way back", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Baking", |w| {
+            w.annotate("abort", "1");
+            hide(w, "Service", LIVE);
+        })
+        .then("it gets it back, and goes with the others", |w| {
+            assert!(is_whole(w) && !was_deleted(w));
+            let found = (w.phase(), version(w));
+            assert_eq!(found, ("RolledBack".to_owned(), "1".to_owned()));
+        })
+}
+
+fn candidate_without_its_release() -> Story {
+    Story::given("candidate without its release", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Verifying", |w| hide(w, "Deployment", "shop-user-green"))
+        .then("it gets it back, and is released", |w| {
+            assert!(is_whole(w));
+            assert_eq!((w.phase().as_str(), version(w).as_str()), ("Warm", "2"));
+        })
+}
+
+const CHILDREN: [&str; 5] = [
+    "ControllerRevision",
+    "ConfigMap",
+    "Service",
+    "Deployment",
+    "PodDisruptionBudget",
+];
+
 fn each_child(w: &mut World, act: fn(&mut World, &'static str, &str)) {
-    const KINDS: [&str; 5] = [
-        "ControllerRevision",
-        "ConfigMap",
-        "Service",
-        "Deployment",
-        "PodDisruptionBudget",
-    ];
-    for kind in KINDS {
-        let names: Vec<String> = w.api.list(kind).map(World::name_of).collect();
-        for name in names {
-            act(w, kind, &name);
-        }
+    for kind in CHILDREN {
+        each_of(w, kind, act);
+    }
+}
+
+fn each_of(w: &mut World, kind: &'static str, act: fn(&mut World, &'static str, &str)) {
+    let names: Vec<String> = w.api.list(kind).map(World::name_of).collect();
+    for name in names {
+        act(w, kind, &name);
     }
 }

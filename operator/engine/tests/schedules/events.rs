@@ -2,13 +2,14 @@
 
 use std::sync::OnceLock;
 
+use changeover_kubernetes_model::KINDS;
 use serde_json::{Value, json};
 
 use super::dice::Dice;
-use crate::model::{CHILDREN, Fate, Fault, RELEASE, SERVICES, World, exchange};
+use crate::model::{Fate, Fault, RELEASE, SERVICES, World, exchange};
 
 /// As many states before that of now a stale read may show. Every branch has a copy.
-const STALE: usize = 12;
+const STALE: usize = 40;
 
 /// How many of the services the exchange has: most of what can go wrong needs only one, and is found sooner so.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +39,7 @@ impl Size {
             [const { [const { OnceLock::new() }; 2] }; SERVICES.len()];
         let install = || {
             let mut world = World::new(self.spec("1"));
-            world.keeps = STALE;
+            world.api.keep_past(STALE);
             world.settle();
             world
         };
@@ -215,13 +216,13 @@ fn pods(world: &mut World, dice: &mut Dice, image: &str) -> String {
 /// The next batch of requests, or the next read, meets a fault.
 fn strike(world: &mut World, dice: &mut Dice) -> String {
     let mut faults = Fault::of_writing(3);
-    faults.extend((1..STALE).map(|age| Fault::Stale([age; CHILDREN.len()])));
+    faults.extend((1..STALE).map(|age| Fault::Stale([age; KINDS.len()])));
     faults.extend((0..8).map(Fault::Swapped));
     let fault = match dice.one(&faults) {
         // Of two such, in one each watch is as far behind as it happens to be.
         Fault::Stale([most, ..]) if dice.below(2) == 0 => {
             let ages: Vec<usize> = (0..=most).collect();
-            Fault::Stale(CHILDREN.map(|_| dice.one(&ages)))
+            Fault::Stale(KINDS.map(|_| dice.one(&ages)))
         }
         other => other,
     };
