@@ -24,19 +24,14 @@ const KINDS: [(&str, &str); 8] = [
 ];
 
 /// Whether it is one of these.
-pub fn is_one_of(requests: Requests, request: &Request<Bytes>) -> bool {
+pub fn is_one_of<B>(requests: Requests, request: &Request<B>) -> bool {
     let is_read = request.method() == Method::GET;
     let is_of_release = call(request).is_some();
     match requests {
         Requests::Reads => is_of_release && is_read,
         Requests::Renewals => is_of_leases(request),
         Requests::Writes => is_of_release && !is_read,
-        Requests::Switching => {
-            let body = serde_json::from_slice::<Value>(request.body()).unwrap_or_default();
-            is_of_status(request) && body.pointer("/status/phase") == Some(&json!("Switching"))
-        }
         Requests::Stamps => is_merge(request) && !is_flip(request),
-        Requests::Flips => is_flip(request),
     }
 }
 
@@ -99,10 +94,6 @@ fn is_merge<B>(request: &Request<B>) -> bool {
 fn is_patch<B>(request: &Request<B>, how: &str) -> bool {
     let kind = request.headers().get(header::CONTENT_TYPE);
     kind.is_some_and(|kind| kind == how)
-}
-
-fn is_of_status<B>(request: &Request<B>) -> bool {
-    request.uri().path().ends_with("/status")
 }
 
 pub fn refusal(code: u16) -> Answer {

@@ -96,6 +96,15 @@ impl Proxy {
         self.shared.cut.send_replace(cut);
     }
 
+    /// From now on watches whose path ends so (all, where that is nothing) tell their news so much later, each in its
+    /// order.
+    pub fn delay_watches(&self, path: &'static str, delay: Duration) {
+        self.set(Plan {
+            late: Some((path, delay)),
+            ..Plan::default()
+        });
+    }
+
     /// From now on everything but watches arrives late.
     pub fn delay(&self, delay: Duration) {
         self.set(Plan {

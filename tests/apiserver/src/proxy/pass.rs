@@ -4,17 +4,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, header};
 use kube::Client;
 use kube::client::Body;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::answers::{call, gone, is_flip, is_list_of_all, is_one_of, is_scale, is_watch, refusal};
 use super::plan::{Held, Hold, Plan, Spoil, Watches};
 use super::{Answer, Calls};
+
+/// News of a watch that wait at once.
+const KEPT: usize = 1000;
 
 /// What all connections share.
 #[derive(Clone)]
@@ -92,6 +96,11 @@ impl Shared {
         plan.delay
     }
 
+    fn lateness_of(&self, watch: &str) -> Duration {
+        let late = self.plan().late.filter(|(path, _)| watch.ends_with(path));
+        late.map(|(_, delay)| delay).unwrap_or_default()
+    }
+
     fn count(&self, request: &Request<Bytes>) {
         if let Some(call) = call(request) {
             let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -166,7 +175,16 @@ impl Shared {
                 let mut cut = self.cut.subscribe();
                 let end = async move { drop(cut.wait_for(|cut| *cut).await) };
                 let news = news(self.send(request).await?);
-                Ok(news.map(|news| StreamBody::new(news.take_until(end)).boxed_unsync()))
+                let shared = self.clone();
+                Ok(news.map(|news| {
+                    let news = news.map(move |piece| {
+                        let due = Instant::now() + shared.lateness_of(&path);
+                        tokio::time::sleep_until(due).map(|()| piece)
+                    });
+                    // Each waits from when it came, whatever waits before it.
+                    let news = news.buffered(KEPT).take_until(end);
+                    StreamBody::new(news).boxed_unsync()
+                }))
             }
             Some(Watches::Gone) => {
                 self.plan().gone.insert(path);

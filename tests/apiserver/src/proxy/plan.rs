@@ -17,15 +17,10 @@ pub enum Spoil {
 }
 
 impl Spoil {
-    /// What the API server says when it does not carry a request out.
-    pub const REFUSALS: [Self; 6] = [
-        Self::Refuse(409),
-        Self::Refuse(410),
-        Self::Refuse(422),
-        Self::Refuse(429),
-        Self::Refuse(500),
-        Self::Refuse(503),
-    ];
+    /// What the API server says to a request that it does not want.
+    pub const REFUSALS: [Self; 3] = [Self::Refuse(409), Self::Refuse(410), Self::Refuse(422)];
+    /// What it says when it cannot carry one out.
+    pub const NOT_NOW: [Self; 3] = [Self::Refuse(429), Self::Refuse(500), Self::Refuse(503)];
 }
 
 /// Which requests are counted for the one to spoil.
@@ -37,12 +32,8 @@ pub enum Requests {
     Renewals,
     /// Writes of releases and children.
     Writes,
-    /// Those of a status that say `Switching`: the first of them opens the journal.
-    Switching,
     /// Stamps.
     Stamps,
-    /// Flips of live Services.
-    Flips,
 }
 
 /// What becomes of every second watch.
@@ -80,6 +71,8 @@ pub struct Plan {
     pub spoiled: usize,
     /// How late everything but watches arrives.
     pub delay: Duration,
+    /// Watches whose path ends so tell their news so much later.
+    pub late: Option<(&'static str, Duration)>,
     pub holds: Option<Hold>,
 }
 

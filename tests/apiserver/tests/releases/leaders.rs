@@ -209,7 +209,8 @@ async fn scales_of_a_leader_that_hung_are_refused_where_the_spec_asks_for_more_b
 #[tokio::test]
 async fn a_renewal_that_is_refused_or_not_answered_is_tried_again() -> Result<()> {
     let (sandbox, proxy, mut leader) = with_a_proxy().await?;
-    let spoils = Spoil::REFUSALS.into_iter().chain([Spoil::LoseAnswer]);
+    let refusals = Spoil::REFUSALS.into_iter().chain(Spoil::NOT_NOW);
+    let spoils = refusals.chain([Spoil::LoseAnswer]);
     // A renewal reads the lease, and writes it; each second one passes.
     let spoils = spoils.flat_map(|spoil| [(3, spoil), (4, spoil)]);
     for (number, spoil) in spoils {

@@ -12,6 +12,7 @@ mod leaders;
 mod plugin;
 mod renderer;
 mod rest;
+mod watches;
 
 use std::collections::BTreeSet;
 
