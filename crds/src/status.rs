@@ -37,7 +37,8 @@ pub struct ExchangeReleaseStatus {
     /// The colour that clients used before, kept for an instant way back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warm: Option<ColourStatus>,
-    /// When the warm colour may be collected.
+    /// When the warm colour may be collected; where the spec has gone back to it, until when a rollback need not wait for
+    /// its gates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warm_until: Option<MicroTime>,
     /// The journal of the switch in progress, or the record of the last one.

@@ -111,10 +111,14 @@ pub fn judge(target: &Target, release: &ExchangeRelease) -> Option<Ending> {
     }
     let live = status.live.as_ref();
     let is_new_live = live.is_some_and(|live| live.version == release.spec.version);
+    let rejected = status.rejected.as_ref();
+    let is_refused = rejected.is_some_and(|rejected| rejected.version == release.spec.version);
     Some(match (target, status.phase?) {
         (Target::Settled, Phase::Rejected | Phase::RolledBack)
         | (Target::Rejected, Phase::Rejected)
         | (Target::RolledBack, Phase::RolledBack) => Ending::Reached,
+        // It was another version that ended so: `Live` follows.
+        (_, Phase::Rejected | Phase::RolledBack) if is_new_live && !is_refused => return None,
         (_, Phase::Rejected | Phase::RolledBack) => Ending::Otherwise,
         (Target::Verified, Phase::AwaitingApproval | Phase::Switching) => Ending::Reached,
         (Target::Approval, Phase::AwaitingApproval) if status.approval.is_none() => Ending::Reached,

@@ -103,15 +103,27 @@ fn abort(turn: &mut Turn<'_>) -> Option<Move> {
 
 fn rollback(turn: &mut Turn<'_>) -> Option<Move> {
     const WHY: &str = "a person asked for the old colour";
-    let has_old = turn.next.warm.is_some() || turn.next.phase == Some(Phase::Switching);
+    take_warm_back(turn);
     match turn.next.phase {
-        Some(Phase::Switching | Phase::Baking | Phase::Warm) if has_old => {
-            Some(phase::go_back(turn, Reason::RollbackRequested, WHY))
-        }
+        Some(Phase::Switching) => Some(phase::go_back(turn, Reason::RollbackRequested, WHY)),
+        _ if turn.next.warm.is_some() => Some(phase::go_back(turn, Reason::RollbackRequested, WHY)),
         _ => {
             turn.asked.rollback = false;
             nothing(turn, "rollback: no old colour is kept")
         }
+    }
+}
+
+/// A revert that waits for its gates is of what was warm, and still is: it needs none of them to be gone back to.
+fn take_warm_back(turn: &mut Turn<'_>) {
+    let reverts = matches!(
+        turn.next.phase,
+        Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval)
+    );
+    let is_kept = |until: &MicroTime| turn.asked.pause || turn.now < until.0;
+    if reverts && turn.next.warm_until.as_ref().is_some_and(is_kept) {
+        turn.next.warm = turn.next.candidate.take();
+        turn.void_verdict();
     }
 }
 

@@ -3,7 +3,7 @@
 use changeover_crds::{ColourStatus, ResourceExt, names};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 
 use crate::decision::Request;
 use crate::flip::ADDRESS_REFUSED;
@@ -181,12 +181,18 @@ fn pod_trouble(pod: &Pod) -> Option<String> {
             quote(condition.message.as_deref().unwrap_or("no node fits"))
         ));
     }
-    let container = status
-        .container_statuses
-        .iter()
-        .flatten()
-        .find(|c| !c.ready)?;
-    Some(container_trouble(container))
+    let mut containers = status.container_statuses.iter().flatten();
+    if let Some(container) = containers.find(|c| !c.ready) {
+        return Some(container_trouble(container));
+    }
+    let is_unready = |c: &&PodCondition| c.type_ == "Ready" && c.status == "False";
+    let unready = status.conditions.iter().flatten().find(is_unready)?;
+    match (unready.reason.as_deref(), &unready.message) {
+        (Some("ContainersNotReady"), _) => None,
+        (_, Some(why)) => Some(format!("not ready: {}", quote(why))),
+        // The kubelet gives reasons. Where it is away, the node's controller says no more than this.
+        _ => Some("not ready, by no word of its own: its node may be gone".to_owned()),
+    }
 }
 
 /// How a container of the pod ended last.
@@ -234,4 +240,38 @@ pub(crate) fn quote(text: &str) -> String {
     }
     let head: String = line.chars().take(QUOTE).collect();
     format!("{head}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, from_value, json};
+
+    use super::pod_trouble;
+
+    fn trouble(ready: Value, containers: Value) -> Option<String> {
+        let status = json!({"conditions": [ready], "containerStatuses": containers});
+        pod_trouble(&from_value(json!({"metadata": {}, "status": status})).unwrap())
+    }
+
+    #[test]
+    fn a_pod_that_is_not_ready_without_a_container_says_why() {
+        let unready = |reason: Value, message: Value| json!({"type": "Ready", "status": "False", "reason": reason, "message": message});
+        let gone = trouble(unready(Value::Null, Value::Null), json!([])).unwrap();
+        assert!(gone.contains("its node may be gone"), "{gone}");
+        let gates = unready(
+            json!("ReadinessGatesNotReady"),
+            json!("gate \"x\" is not met"),
+        );
+        let gates = trouble(gates, json!([])).unwrap();
+        assert_eq!(gates, "not ready: gate \"x\" is not met");
+        let starting = unready(
+            json!("ContainersNotReady"),
+            json!("containers with unready status: [c]"),
+        );
+        let container =
+            json!([{"name": "c", "image": "", "imageID": "", "ready": false, "restartCount": 0}]);
+        let probed = trouble(starting.clone(), container).unwrap();
+        assert!(probed.contains("readiness probe"), "{probed}");
+        assert_eq!(trouble(starting, json!([])), None);
+    }
 }

@@ -136,13 +136,9 @@ fn serves_elsewhere(world: World<'_>, live: &ColourStatus, service: &StoredServi
 }
 
 /// Live Services of services that neither the live nor the warm colour has.
-pub(crate) fn retired(
-    world: World<'_>,
-    roles: &[&ColourStatus],
-    status: &ExchangeReleaseStatus,
-) -> Vec<Request> {
-    let stored: Vec<Option<&StoredRevision>> =
-        roles.iter().map(|r| world.stored(&r.revision)).collect();
+pub(crate) fn retired(world: World<'_>, status: &ExchangeReleaseStatus) -> Vec<Request> {
+    let roles = [&status.live, &status.warm].into_iter().flatten();
+    let stored: Vec<Option<&StoredRevision>> = roles.map(|r| world.stored(&r.revision)).collect();
     if status.live.is_none() || stored.iter().any(Option::is_none) {
         return Vec::new(); // without the stored revision nobody knows which services there are
     }

@@ -169,6 +169,7 @@ impl<'a> Turn<'a> {
         if self.why == Why::default() {
             phase::describe(&mut self);
         }
+        phase::warn(&mut self);
         let contested_at = live::contested(&mut self);
         // What was refused is told first, whether it is tried again now or later.
         let put_off = self.put_off.take();

@@ -1,5 +1,7 @@
 //! What is asked of our own pods, and what is known of the answers.
 
+use std::time::Duration;
+
 use changeover_crds::{Journey, SmokeProbe};
 use jiff::Timestamp;
 
@@ -129,6 +131,8 @@ pub struct JourneyRun {
     pub journey: Journey,
     /// Where each service of it is: name, address of one of our own Services, port.
     pub hosts: Vec<(String, String, i32)>,
+    /// What the whole run may take: a step that takes longer fails, and is named.
+    pub limit: Duration,
 }
 
 /// One call of the admin port of one of our own pods.

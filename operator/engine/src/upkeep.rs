@@ -11,7 +11,7 @@ use crate::decision::{Child, Kind, Request, Target};
 use crate::drift::drifted;
 use crate::machine::Turn;
 use crate::render::Renderer;
-use crate::revision::{StoredRevision, is_short_of};
+use crate::revision::{Plan, StoredRevision, is_short_of};
 use crate::salvage::salvaged;
 use crate::world::{World, each, is_overdue, label, named};
 use crate::{explain, live, stamp};
@@ -42,9 +42,27 @@ pub(crate) fn next_batch(turn: &mut Turn<'_>) -> Vec<Request> {
     }
     // A rejected candidate is kept for its logs, not repaired. One that goes on is nothing without all of its own.
     let candidate = turn.next.candidate.as_ref().filter(|_| !ended);
-    let batch = candidate.map(|candidate| unused(turn, candidate));
+    let batch = candidate.map(|candidate| {
+        let batch = unused(turn, candidate);
+        let is_whole = batch.is_empty() && !moving;
+        let outdated = is_whole.then(|| outdated_plan(turn, candidate)).flatten();
+        batch.into_iter().chain(outdated).collect::<Vec<_>>()
+    });
     let batch = batch.filter(|batch| !batch.is_empty());
     batch.unwrap_or_else(|| leftovers(turn, moving))
+}
+
+/// What a candidate is verified with is what judges it once the spec has moved on. What is stored of it cannot be
+/// changed: it is stored anew, as its children stand.
+fn outdated_plan(turn: &Turn<'_>, candidate: &ColourStatus) -> Option<Request> {
+    let world = turn.world;
+    let is_named = candidate.revision == turn.wanted && turn.invalid.is_none();
+    let stored = world.stored(&candidate.revision).filter(|_| is_named)?;
+    let is_outdated = stored.plan != Plan::of(turn.spec) && salvaged(world, candidate).is_some();
+    let name = names::stored_revision(&world.name(), &candidate.revision);
+    let object = named(&world.obs.revisions, &name).filter(|_| is_outdated)?;
+    let goes = object.metadata.deletion_timestamp.is_some();
+    (!goes).then(|| Request::Delete(target(Kind::ControllerRevision, object)))
 }
 
 /// Repairs that are not put off.
@@ -228,7 +246,7 @@ fn leftovers(turn: &Turn<'_>, moving: bool) -> Vec<Request> {
     if !batch.is_empty() || moving {
         return batch;
     }
-    batch.extend(live::retired(world, &roles, status));
+    batch.extend(live::retired(world, status));
     batch.extend(unused_revisions(world, &roles));
     batch
 }

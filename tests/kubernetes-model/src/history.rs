@@ -11,6 +11,7 @@ pub const CHANGES: usize = 8;
 /// One object was changed.
 #[derive(Clone)]
 struct Change {
+    version: u64,
     kind: &'static str,
     name: Arc<str>,
     before: Option<Arc<Object>>,
@@ -43,18 +44,24 @@ impl History {
         }
     }
 
-    /// Notes a change, and what is there after it.
+    /// Notes a change, the version that it came to, and what is there after it.
     pub(crate) fn note(
         &mut self,
-        kind: &'static str,
-        name: Arc<str>,
+        version: u64,
+        (kind, name): (&'static str, Arc<str>),
         before: Option<Arc<Object>>,
         now: &Store,
     ) {
         self.push(now);
         // A release shows what its operator wrote: that is behind as a whole, or not at all.
         if kind != "ExchangeRelease" {
-            push(&mut self.changes, Change { kind, name, before }, CHANGES);
+            let change = Change {
+                version,
+                kind,
+                name,
+                before,
+            };
+            push(&mut self.changes, change, CHANGES);
         }
     }
 
@@ -68,12 +75,20 @@ impl History {
         self.states.len().saturating_sub(1)
     }
 
+    /// Kind and version of the change so many before the last.
+    pub fn change(&self, back: usize) -> Option<(&'static str, u64)> {
+        let change = self.changes.iter().rev().nth(back)?;
+        Some((change.kind, change.version))
+    }
+
     /// What a watch shows that has told the later changes, and not yet the one so many before the last;
     /// nothing if a later one is of the same object.
     pub fn without(&self, back: usize, now: &Store) -> Option<Store> {
         let mut later = self.changes.iter().rev();
         let passed: Vec<&Change> = later.by_ref().take(back).collect();
-        let Change { kind, name, before } = later.next()?;
+        let Change {
+            kind, name, before, ..
+        } = later.next()?;
         if passed.iter().any(|c| c.kind == *kind && c.name == *name) {
             return None;
         }

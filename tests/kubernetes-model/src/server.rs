@@ -244,7 +244,8 @@ impl Server {
     }
 
     fn note(&mut self, kind: &'static str, name: Arc<str>, before: Option<Arc<Object>>) {
-        self.history.note(kind, name, before, &self.objects);
+        let of = (kind, name);
+        self.history.note(self.version, of, before, &self.objects);
     }
 
     /// From now on keeps so many states before that of now, for watches to show late.

@@ -173,6 +173,12 @@ impl At<'_> {
                 self.send(names::ROLLBACK)
             }
             (Some(Phase::Switching), Some(_)) => self.send(names::ROLLBACK),
+            // A revert to what was warm: past its gates, while that is kept.
+            (Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval), _)
+                if self.status.warm_until.is_some() =>
+            {
+                self.send(names::ROLLBACK)
+            }
             (Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval), _) => {
                 Plan::NothingToDo(format!(
                     "clients are not on the candidate: {}; abort gives it up",

@@ -132,6 +132,11 @@ fn rollback_needs_an_old_colour() {
     assert_already(&Verb::Rollback, &release("rolling-back"), "RollingBack");
     for state in ["preparing", "verifying", "awaiting-approval"] {
         assert_nothing_to_do(&Verb::Rollback, &release(state), "abort gives it up");
+        // The candidate was warm: the spec has gone back to it.
+        let revert = changed(&release(state), |status| {
+            status.warm_until = release("warm").status.unwrap().warm_until;
+        });
+        sent(&Verb::Rollback, &revert);
     }
     for state in ["unseen", "live", "rejected", "rolled-back"] {
         assert_nothing_to_do(&Verb::Rollback, &release(state), "no old colour");

@@ -65,6 +65,21 @@ fn once_the_operator_has_seen_the_request_it_ends() {
     assert_eq!(endings(&rolled_back), "xxxx==");
 }
 
+/// The phase says so of the other version, for a moment: `Live` follows.
+#[test]
+fn a_spec_that_has_gone_back_to_what_is_live_was_not_rolled_back() {
+    let mut back = release("rolled-back");
+    back.annotations_mut().remove(names::RETRY);
+    let live = back.status.as_ref().unwrap().live.clone().unwrap();
+    back.spec.version = live.version.clone();
+    assert_eq!(endings(&back), "....==");
+    // The same name, of another revision.
+    let same = changed(&back, |status| {
+        status.rejected.as_mut().unwrap().version = live.version.clone()
+    });
+    assert_eq!(endings(&same), "xxxx==");
+}
+
 #[test]
 fn a_status_of_an_older_spec_ends_nothing() {
     for state in ["live", "rejected"] {

@@ -176,6 +176,7 @@ fn journey(port: i32, steps: serde_json::Value) -> Ask {
     Ask::Journey(JourneyRun {
         journey: serde_json::from_value(journey).unwrap(),
         hosts: vec![("user".to_owned(), "127.0.0.1".to_owned(), port)],
+        limit: Duration::MAX,
     })
 }
 

@@ -121,7 +121,12 @@ impl Walk {
         }
         self.since.get_or_insert(now);
         match self.outgoing(step) {
-            Ok(request) => Next::Send(Box::new(request)),
+            Ok(mut request) => {
+                let left = self.run.limit.saturating_sub(now).as_millis();
+                let left = Duration::from_millis(u64::try_from(left).unwrap_or(u64::MAX));
+                request.timeout = request.timeout.min(left);
+                Next::Send(Box::new(request))
+            }
             Err(why) => self.fail(&why),
         }
     }
@@ -141,17 +146,24 @@ impl Walk {
                 if is_unsent {
                     patience = patience.max(step.timeout.into());
                 }
-                Err(why)
+                Err(format!("expected status {}; {why}", step.expect.status))
             }
         };
         let since = self.since.unwrap_or(now);
+        let is_patient = now + PAUSE <= since + patience;
+        let (is_over, limit) = (now + PAUSE > self.run.limit, self.run.limit);
         match judged {
             Ok(captured) => {
                 self.values.extend(captured);
                 self.step += 1;
                 self.since = None;
             }
-            Err(_) if now + PAUSE <= since + patience => self.due = now + PAUSE,
+            Err(_) if is_patient && !is_over => self.due = now + PAUSE,
+            Err(why) if is_patient || now >= limit => {
+                self.fail(&format!(
+                    "{why}; verification.timeout leaves it no more time"
+                ));
+            }
             Err(why) if patience.is_zero() => {
                 self.fail(&why);
             }

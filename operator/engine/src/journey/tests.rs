@@ -17,11 +17,15 @@ fn walk(steps: Value) -> Walk {
 }
 
 fn walk_from(steps: Value, seed: [u8; 16]) -> Walk {
-    let run = JourneyRun {
+    Walk::new(run(steps, Duration::MAX), seed)
+}
+
+fn run(steps: Value, limit: Duration) -> JourneyRun {
+    JourneyRun {
         journey: journey(steps),
         hosts: vec![("user".to_owned(), "10.0.0.7".to_owned(), 8080)],
-    };
-    Walk::new(run, seed)
+        limit,
+    }
 }
 
 fn reply(status: u16, body: &Value) -> Result<Reply, NoReply> {
@@ -175,7 +179,40 @@ fn a_failure_names_step_and_expectation_and_tells_no_value() {
         "{why}"
     );
     let why = verdict(json!({}), no_reply("connection reset", false)).unwrap();
-    assert!(why.ends_with("): connection reset"), "{why}");
+    let expected = "): expected status 200; connection reset";
+    assert!(why.ends_with(expected), "{why}");
+}
+
+#[test]
+fn a_step_that_takes_all_the_time_there_is_for_the_run_is_named() {
+    let steps = json!([
+        {"service": "user", "path": "/a"},
+        {"service": "user", "path": "/b", "timeout": "10s", "eventually": "1m"},
+    ]);
+    let mut unmet = Walk::new(run(steps.clone(), at(8_000)), SEED);
+    assert_eq!(
+        sent(&mut unmet, at(0)).timeout,
+        at(8_000).min(sent(&mut walk(steps.clone()), at(0)).timeout)
+    );
+    unmet.answered(reply(200, &json!({})), at(3_000));
+    assert_eq!(sent(&mut unmet, at(3_000)).timeout, at(5_000));
+    unmet.answered(reply(500, &json!({})), at(3_100));
+    assert!(matches!(unmet.next(at(3_200)), Next::Wait(until) if until == at(3_600)));
+    sent(&mut unmet, at(3_600));
+    unmet.answered(reply(500, &json!({})), at(7_600));
+    let why = failed(&mut unmet);
+    let named = why.contains("step 2 (user GET /b): expected status 200; got status 500");
+    assert!(
+        named && why.ends_with("; verification.timeout leaves it no more time"),
+        "{why}"
+    );
+
+    let mut silent = Walk::new(run(steps, at(8_000)), SEED);
+    sent(&mut silent, at(0));
+    silent.answered(no_reply("no answer within 8s", false), at(8_000));
+    let why = failed(&mut silent);
+    let named = why.contains("step 1 (user GET /a): expected status 200; no answer within 8s");
+    assert!(named && why.ends_with("no more time"), "{why}");
 }
 
 #[test]

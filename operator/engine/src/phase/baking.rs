@@ -100,7 +100,12 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
         let message = format!("{version} is live on {colour} and watched; paused");
         return turn.say(Some(Reason::Paused), message);
     }
-    let watched = format!("{version} is live on {colour} and watched until {over:.0}");
+    let until = if turn.now < over {
+        format!("{over:.0}")
+    } else {
+        "each journey has passed".to_owned()
+    };
+    let watched = format!("{version} is live on {colour} and watched until {until}");
     let trouble = explain::unready(turn.world, &live);
     if trouble.is_empty() {
         turn.say(None, watched);
@@ -197,22 +202,17 @@ impl Walked {
 fn journeys(turn: &Turn<'_>, live: &ColourStatus) -> Walked {
     let epoch = turn.next.switch.as_ref().map_or(0, |s| s.epoch);
     let through = Through::Live(epoch);
-    let (mut questions, mut next, mut all_passed) = (Vec::new(), None, true);
-    for journey in &turn.plan().verification.journeys {
+    let (mut questions, mut next) = (Vec::new(), None);
+    let journeys = turn.plan().verification.journeys;
+    for journey in &journeys {
         let due = match journeying::standing(turn, journey, &through) {
             Journeying::Passed(at) if at > turn.now => Journeying::At(at),
             Journeying::Passed(_) => Journeying::Now(1),
             Journeying::Failed(attempts, why) if attempts >= FAILURES => {
                 return Walked::Failed(format!("{why} ({attempts} times in a row)"));
             }
-            Journeying::Failed(..) => {
-                all_passed = false;
-                journeying::again(turn, journey, &through)
-            }
-            other => {
-                all_passed = false;
-                other
-            }
+            Journeying::Failed(..) => journeying::again(turn, journey, &through),
+            other => other,
         };
         match due {
             Journeying::At(at) => next = soonest([next, Some(at)]),
@@ -224,9 +224,10 @@ fn journeys(turn: &Turn<'_>, live: &ColourStatus) -> Walked {
             Journeying::Passed(_) | Journeying::Failed(..) | Journeying::Asking => {}
         }
     }
+    let has_passed = |journey| journeying::has_passed(turn, journey, &through);
     Walked::Going {
         questions,
         next,
-        all_passed,
+        all_passed: journeys.iter().all(has_passed),
     }
 }

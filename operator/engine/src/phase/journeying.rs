@@ -1,5 +1,7 @@
 //! Journeys: what clients do from end to end, through the pinned or the live Services.
 
+use std::time::Duration;
+
 use changeover_crds::{ColourStatus, Journey, names};
 use jiff::{SignedDuration, Timestamp};
 
@@ -31,16 +33,26 @@ pub(super) fn standing(turn: &Turn<'_>, journey: &Journey, through: &Through) ->
     if turn.world.obs.asking.contains(&key) {
         return Journeying::Asking;
     }
-    // What ended before this phase began was another try.
-    let since = turn.next.phase_since.as_ref().map(|t| t.0);
-    let record = turn.world.obs.answers.get(&key);
-    let Some(record) = record.filter(|r| since.is_none_or(|since| r.last >= since)) else {
+    let Some(record) = last_run(turn, &key) else {
         return Journeying::Now(1);
     };
     match &record.result {
         Ok(_) => Journeying::Passed(later(record, PERIOD)),
         Err(why) => Journeying::Failed(record.attempts, why.clone()),
     }
+}
+
+/// How its last run in this phase ended. What ended before this phase began was another try.
+fn last_run<'a>(turn: &'a Turn<'_>, key: &QuestionKey) -> Option<&'a Record> {
+    let since = turn.next.phase_since.as_ref().map(|t| t.0);
+    let record = turn.world.obs.answers.get(key);
+    record.filter(|r| since.is_none_or(|since| r.last >= since))
+}
+
+/// Whether it passed, be it that it runs once more.
+pub(super) fn has_passed(turn: &Turn<'_>, journey: &Journey, through: &Through) -> bool {
+    let key = QuestionKey::journey(journey, through.clone());
+    last_run(turn, &key).is_some_and(|run| run.result.is_ok())
 }
 
 /// When a journey that failed is due once more.
@@ -59,6 +71,13 @@ pub(super) fn again(turn: &Turn<'_>, journey: &Journey, through: &Through) -> Jo
 
 fn later(record: &Record, by: SignedDuration) -> Timestamp {
     record.last.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// What is left until a deadline, less the moment in which a failure becomes known.
+fn before(deadline: Timestamp, now: Timestamp) -> Duration {
+    const MOMENT: Duration = Duration::from_secs(1);
+    let left = Duration::try_from(deadline.duration_since(now)).unwrap_or_default();
+    left.saturating_sub(MOMENT).max(left / 2)
 }
 
 /// A run of a journey through our own Services; why it cannot be asked for, if so.
@@ -96,6 +115,10 @@ pub(super) fn question(
         ask: Ask::Journey(JourneyRun {
             journey: journey.clone(),
             hosts,
+            limit: match through {
+                Through::Pinned(_) => before(turn.deadline(), turn.now),
+                Through::Live(_) => Duration::MAX,
+            },
         }),
     })
 }

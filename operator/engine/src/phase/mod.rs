@@ -80,6 +80,19 @@ pub(crate) fn describe(turn: &mut Turn<'_>) {
     turn.say(None, message);
 }
 
+/// While a candidate is built and judged, what clients meet is told beside it.
+pub(crate) fn warn(turn: &mut Turn<'_>) {
+    let is_before = matches!(
+        turn.next.phase,
+        Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval)
+    );
+    let trouble = resting::degraded(turn);
+    if is_before && !trouble.is_empty() {
+        turn.why.message.push_str(&trouble);
+        turn.why.reason = turn.why.reason.take().or(Some(Reason::LiveDegraded));
+    }
+}
+
 fn prepared(candidate: &ColourStatus) -> String {
     format!(
         "{} is being prepared on {}",
@@ -113,7 +126,8 @@ fn start(turn: &mut Turn<'_>) -> Move {
     };
     turn.tell(News::ReleaseStarted, prepared(&candidate));
     turn.next.candidate = Some(candidate);
-    turn.next.warm_until = None;
+    // What was warm is whole until it is given up: a person in need goes back to it past all gates.
+    turn.next.warm_until = turn.next.warm_until.take().filter(|_| reverts);
     turn.void_verdict();
     turn.next.bake = None;
     turn.next.rejected = None;
@@ -150,6 +164,7 @@ fn superseded(turn: &mut Turn<'_>) -> Option<Move> {
         format!("{} is given up for a newer spec", candidate.version),
     );
     turn.next.candidate = None;
+    turn.next.warm_until = None;
     turn.void_verdict();
     let live_again = turn
         .next

@@ -199,7 +199,7 @@ pub(super) fn describe(turn: &mut Turn<'_>) {
 }
 
 /// What keeps the live colour from serving its clients, behind a full stop.
-fn degraded(turn: &Turn<'_>) -> String {
+pub(super) fn degraded(turn: &Turn<'_>) -> String {
     let live = turn.next.live.as_ref();
     let broken = live.filter(|live| !turn.world.can_take(live, None));
     broken.map_or_else(String::new, |live| {

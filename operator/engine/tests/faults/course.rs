@@ -26,8 +26,8 @@ pub struct Runs<'c> {
     pub course: &'c Course,
     /// The end was that of the undisturbed run.
     known: Arc<Known>,
-    /// The invariants held, for who had read an old picture.
-    known_to_readers: Arc<Known>,
+    /// The invariants held, for who did not see its own writes.
+    known_to_blind: Arc<Known>,
     decisions: Decisions,
 }
 
@@ -41,6 +41,8 @@ pub struct Run {
     pub points: Vec<Point>,
     /// Whether it came to a known state.
     pub is_cut: bool,
+    /// Whether the operator did not see what it had written itself.
+    is_blind: bool,
     world: World,
 }
 
@@ -64,7 +66,7 @@ impl Course {
         Runs {
             course: self,
             known,
-            known_to_readers: Arc::default(),
+            known_to_blind: Arc::default(),
             decisions: Decisions::default(),
         }
     }
@@ -84,16 +86,17 @@ impl Runs<'_> {
         world.api.checker.violations.clear();
         world.fault = Some(fault);
         world.decisions = Some(self.decisions.clone());
+        let is_blind = world.is_behind_itself();
         let mut known = vec![self.known.clone()];
-        known.extend(fault.is_of_reading().then(|| self.known_to_readers.clone()));
+        known.extend(is_blind.then(|| self.known_to_blind.clone()));
         world.trail = Some(Trail::new(known));
         world.tape = tapes.then(Vec::new);
         self.course.story.play(&mut world, point.op, false);
         let trail = world.trail.take().unwrap();
-        let failure = self.failure(point, fault, &world, trail.is_over);
+        let failure = self.failure(point, fault, &world, !trail.is_over && !is_blind);
         let is_exact = trail.is_over || self.differs(&world, &[]).is_none();
-        if failure.is_none() && fault.is_of_reading() {
-            self.known_to_readers.learn(trail.states);
+        if failure.is_none() && is_blind {
+            self.known_to_blind.learn(trail.states);
         } else if failure.is_none() && is_exact {
             self.known.learn(trail.states);
         }
@@ -102,6 +105,7 @@ impl Runs<'_> {
             judged: usize::try_from(world.api.checker.judged).unwrap(),
             points: world.tape.take().unwrap_or_default(),
             is_cut: trail.is_over,
+            is_blind,
             world,
         }
     }
@@ -116,14 +120,13 @@ impl Runs<'_> {
             requests,
         };
         self.course.story.play(&mut world, op, false);
-        self.failure(&point, fault, &world, false)
+        self.failure(&point, fault, &world, !run.is_blind)
     }
 
-    fn failure(&self, point: &Point, fault: Fault, world: &World, is_cut: bool) -> Option<String> {
+    fn failure(&self, point: &Point, fault: Fault, world: &World, ends: bool) -> Option<String> {
         let mut wrong = world.api.checker.violations.clone();
-        // Who acts on an old picture may give a release up that would have succeeded: that is safe, and
-        // the reads before a switch are live ones. The invariants hold all the same.
-        if !is_cut && !fault.is_of_reading() {
+        // Who does not see its own writes, which cannot be, may end otherwise. The invariants hold all the same.
+        if ends {
             // A POST has no precondition: what a replaced leader still makes is removed again (decision 0006).
             let but_for: &[&str] = if fault.is_late() { &[MADE] } else { &[] };
             wrong.extend(self.differs(world, but_for));

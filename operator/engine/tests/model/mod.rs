@@ -29,6 +29,7 @@ pub use digest::State;
 pub use faults::Fault;
 pub use fixture::{SERVICES, exchange, live, spec, warm};
 pub use outcome::{MADE, difference, outcome};
+pub use pods::TYPO;
 pub use shell::Pass;
 pub use story::{Point, Story};
 pub use trail::{Known, Trail};

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use super::api::{name_of, uid_of};
 use super::world::{RELEASE, World};
 
+/// A path that no service knows.
+pub const TYPO: &str = "/typo";
+
 impl World {
     /// Every question gets its answer; whether there was one.
     pub fn answer_all(&mut self) -> bool {
@@ -82,6 +85,9 @@ impl World {
 
     /// A journey goes well if every pod behind the Services it goes through plays its part.
     fn walked(&mut self, run: &JourneyRun) -> Result<Finding, String> {
+        if run.journey.steps.iter().any(|step| step.path == TYPO) {
+            return Err("step 1: expected status 201, got 404".to_owned());
+        }
         let mut revisions = BTreeSet::new();
         for (service, address, _) in &run.hosts {
             let mut services = self.api.list("Service");

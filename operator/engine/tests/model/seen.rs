@@ -42,6 +42,24 @@ impl World {
         known.is_some() && version(past) >= known
     }
 
+    /// Whether what is read late is behind a write of the operator's own. That cannot be: its cache holds what its writes
+    /// came to.
+    pub fn is_behind_itself(&self) -> bool {
+        let (history, now) = (&self.api.history, self.api.version);
+        let learned = |kind| self.shell.learned.get(kind).copied().unwrap_or(0);
+        match self.fault {
+            Some(Fault::Stale(ages)) => KINDS.into_iter().zip(ages).any(|(kind, age)| {
+                let age = age.min(history.ages());
+                learned(kind) + u64::try_from(age).unwrap() > now
+            }),
+            Some(Fault::Swapped(back)) => {
+                let change = history.change(back);
+                change.is_some_and(|(kind, version)| learned(kind) >= version)
+            }
+            _ => false,
+        }
+    }
+
     pub fn observe(&self, release: &Object, store: &Store) -> Observation {
         let shell = &self.shell;
         Observation {

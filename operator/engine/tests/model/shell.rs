@@ -1,12 +1,13 @@
 //! The shell around the engine, as the controller has it: observe, ask, carry out, observe again.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use changeover_crds::names;
 use changeover_engine::{Children, Decision, Failure, Flipped, Kind, Memo, Reads, Request, Step};
 use changeover_engine::{Question, QuestionKey, Record, Target};
-use changeover_kubernetes_model::{KINDS, Object, Refusal};
+use changeover_kubernetes_model::{KINDS, Object};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
@@ -26,6 +27,8 @@ pub struct Shell {
     pub pending: Vec<Question>,
     pub flips: BTreeMap<String, Vec<Flipped>>,
     pub written: Option<Timestamp>,
+    /// The last change of its own that it knows of, by kind.
+    pub learned: BTreeMap<&'static str, u64>,
     /// The version of the release that it goes on from; without one, the release is read first.
     pub known: Option<u64>,
     pub failures: Vec<Failure>,
@@ -41,6 +44,9 @@ impl Clone for Findings {
         Self(Arc::new(Memo::clone(&self.0)))
     }
 }
+
+/// What the engine wants, and what is sent for it.
+type Sent<'r> = (&'r Request, Cow<'r, Request>);
 
 /// What one pass came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +92,13 @@ impl World {
                 Pass::Acted(1)
             }
             Step::Requests(requests) => {
-                let calls = requests.iter().map(|r| (Some(r), bug.call(r))).collect();
+                let sent = requests.iter().map(|wanted| {
+                    let sent = self.instead(wanted);
+                    let sent = sent.map_or(Cow::Borrowed(wanted), Cow::Owned);
+                    let call = bug.call(&sent);
+                    (Some((wanted, sent)), call)
+                });
+                let calls = sent.collect();
                 self.send(calls, fault);
                 Pass::Acted(requests.len())
             }
@@ -160,7 +172,7 @@ impl World {
     }
 
     /// Sends a batch, and loses, doubles or refuses what the fault says.
-    fn send(&mut self, calls: Vec<(Option<&Request>, Call)>, fault: Option<Fault>) {
+    fn send(&mut self, calls: Vec<(Option<Sent<'_>>, Call)>, fault: Option<Fault>) {
         if let Some(Fault::Suspended(passes)) = fault {
             // A leader that is stopped between check and send; another one takes over.
             self.withheld = Some((passes, calls.into_iter().map(|(_, call)| call).collect()));
@@ -173,7 +185,8 @@ impl World {
                 Some(fault) => fault.on(index),
                 None => (true, None),
             };
-            let result = is_sent.then(|| self.put_through(*request, call));
+            let now = self.now();
+            let result = is_sent.then(|| self.api.call(call, &now));
             let code = answer.or(match &result {
                 Some(Err(refusal)) => Some((refusal.code, refusal.message.clone())),
                 _ => None,
@@ -186,11 +199,11 @@ impl World {
                 if matches!(code, 404 | 409) && call.verb != Verb::Create {
                     continue;
                 }
-                let Some(request) = request else {
+                let Some((wanted, _)) = request else {
                     continue;
                 };
                 let failure = Failure {
-                    request: request.to_string(),
+                    request: wanted.to_string(),
                     name: call.name.clone(),
                     code,
                     is_terminating: self.api.is_terminating && code == 403,
@@ -202,10 +215,11 @@ impl World {
             } else if call.verb == Verb::Status {
                 self.shell.written = Some(self.clock);
                 self.shell.known = version(&self.api.objects);
-            } else if is_sent
-                && let Some((service, flip)) = request.and_then(|r| r.flipped(self.clock))
-            {
-                flip.remember(self.shell.flips.entry(service).or_default());
+            } else if let Some((_, sent)) = request {
+                self.shell.learned.insert(call.kind, self.api.version);
+                if let Some((service, flip)) = sent.flipped(self.clock) {
+                    flip.remember(self.shell.flips.entry(service).or_default());
+                }
             }
         }
         if matches!(fault, Some(Fault::Crash(_))) {
@@ -222,18 +236,8 @@ impl World {
         }
     }
 
-    /// One request; where its name is taken by what only lost its label, another one instead.
-    fn put_through(&mut self, request: Option<&Request>, call: &Call) -> Result<(), Refusal> {
-        let now = self.now();
-        let answer = self.api.call(call, &now);
-        let is_taken = answer.as_ref().is_err_and(|r| matches!(r.code, 409 | 422));
-        let instead = request.filter(|_| is_taken).and_then(|r| self.instead(r));
-        match instead {
-            Some(instead) => self.api.call(&self::call(&instead), &now),
-            None => answer,
-        }
-    }
-
+    /// What follows a POST whose name is taken by a child that only lost its label. The POST changes nothing, so what
+    /// may go wrong is tried with what follows it.
     fn instead(&self, refused: &Request) -> Option<Request> {
         let objects = self.api.objects.of(refused.kind().as_str());
         let standing = objects.get(refused.name())?;

@@ -9,6 +9,7 @@ use super::{stories, until_idle};
 
 stories!(
     approved_release,
+    live_breaks_while_another_waits,
     approval_of_another_revision,
     approval_given_early,
     approval_is_not_used_twice,
@@ -80,6 +81,18 @@ fn approved_release() -> Story {
                 (Some("alice"), "unverified")
             );
             assert_eq!(w.status().history[0].approved_by.as_deref(), Some("alice"));
+        })
+}
+
+fn live_breaks_while_another_waits() -> Story {
+    awaiting("live breaks while another waits")
+        .when(|w| w.break_pods("blue"))
+        .then("it is told beside what waits", |w| {
+            assert_eq!(w.phase(), "AwaitingApproval");
+            let (reason, message) = w.condition("Reconciling").unwrap();
+            assert_eq!(reason, "LiveDegraded");
+            assert!(message.contains("waits for an approval"), "{message}");
+            assert!(message.contains(". 1 cannot serve: "), "{message}");
         })
 }
 

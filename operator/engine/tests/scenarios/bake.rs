@@ -1,6 +1,10 @@
 //! The new colour is live and watched.
 
-use crate::model::{Story, World, exchange, live, spec};
+use changeover_crds::Outcome;
+use changeover_engine::{QuestionKey, Through};
+use jiff::SignedDuration;
+
+use crate::model::{Story, TYPO, World, exchange, live, spec};
 
 use super::switch::rolled_back;
 use super::{stories, until_idle};
@@ -20,6 +24,8 @@ stories!(
     no_bake_at_all,
     first_install_fails_while_baking,
     fix_after_a_first_install_that_failed_while_baking,
+    journey_corrected_before_a_retry,
+    journey_runs_as_the_bake_ends,
     unknown_service_in_a_journey,
     journey_made_invalid_while_baking,
 );
@@ -228,6 +234,61 @@ fn fix_after_a_first_install_that_failed_while_baking() -> Story {
                 ("Warm", "1.1")
             );
         })
+}
+
+/// What was stored with its first child is not what it was verified with.
+fn journey_corrected_before_a_retry() -> Story {
+    Story::given("journey corrected before a retry", live())
+        .when(|w| {
+            w.apply(spec("2", |s| {
+                s["verification"]["journeys"][0]["steps"][0]["path"] = TYPO.into();
+            }));
+        })
+        .then("it is rejected", |w| assert_eq!(w.phase(), "Rejected"))
+        .when(|w| {
+            w.apply(exchange("2"));
+            w.annotate("retry", "1");
+        })
+        .during("Baking", |w| w.apply(exchange("3")))
+        .then(
+            "the corrected one judges, and stands before the next",
+            |w| {
+                let history = w.status().history;
+                let ends = history.iter().map(|h| (h.version.as_str(), h.outcome));
+                let (live, rejected) = (Outcome::Live, Outcome::Rejected);
+                let expected = [("3", live), ("2", live), ("2", rejected), ("1", live)];
+                assert_eq!(ends.collect::<Vec<_>>(), expected);
+                assert_eq!(w.cluster.made(), 15, "no pod was made twice");
+            },
+        )
+}
+
+/// One passed, and its next run goes on when the bake is over.
+fn journey_runs_as_the_bake_ends() -> Story {
+    baking("journey runs as the bake ends", |w| {
+        let is_live = |key: &QuestionKey| {
+            matches!(
+                key,
+                QuestionKey::Journey {
+                    through: Through::Live(2),
+                    ..
+                }
+            )
+        };
+        while !w.shell.answers.keys().any(is_live) {
+            w.step();
+            w.tick();
+        }
+        w.silent = true;
+        for seconds in [15, 120] {
+            w.advance_clock(SignedDuration::from_secs(seconds));
+            until_idle(w);
+        }
+        assert!(!w.shell.pending.is_empty(), "its next run goes on");
+        assert_eq!(w.phase(), "Warm");
+        w.silent = false;
+    })
+    .then("nobody waited for it", |w| assert_eq!(w.phase(), "Warm"))
 }
 
 fn unknown_service_in_a_journey() -> Story {

@@ -97,7 +97,9 @@ impl Shared {
     }
 
     fn lateness_of(&self, watch: &str) -> Duration {
-        let late = self.plan().late.filter(|(path, _)| watch.ends_with(path));
+        let mut plan = self.plan();
+        let late = plan.late.filter(|(path, _)| watch.ends_with(path));
+        plan.spoiled += usize::from(late.is_some());
         late.map(|(_, delay)| delay).unwrap_or_default()
     }
 

@@ -16,7 +16,7 @@ use kube::api::DeleteParams;
 use serde_json::json;
 
 use crate::crashes::foreign_endpoint;
-use crate::{assert_second_release, assert_served_by, status, with_first_release};
+use crate::{assert_second_release, assert_served_by, status, uids, with_first_release};
 
 /// A lease lasts 15 s after its holder fell silent.
 const TAKEOVER: Duration = Duration::from_secs(30);
@@ -226,16 +226,6 @@ async fn a_renewal_that_is_refused_or_not_answered_is_tried_again() -> Result<()
     assert!(!leader.has_ended()?, "{}", leader.said());
     assert_eq!(leader.count_saying(&["leads"])?, 1, "it led all the time");
     sandbox.finish().await
-}
-
-/// The identity of each Deployment of a colour.
-async fn uids(sandbox: &Sandbox, colour: Colour) -> Result<Vec<Option<String>>> {
-    let mut uids = Vec::new();
-    for service in SERVICES {
-        let name = names::coloured(NAME, service, colour);
-        uids.push(sandbox.api::<Deployment>().get(&name).await?.uid());
-    }
-    Ok(uids)
 }
 
 /// A first release, made by a leader that reaches the API server through a proxy.

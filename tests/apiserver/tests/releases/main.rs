@@ -7,6 +7,7 @@ mod crashes;
 mod ends;
 mod faults;
 mod figures;
+mod gates;
 mod guard;
 mod leaders;
 mod plugin;
@@ -18,7 +19,8 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use changeover_apiserver_tests::{Children, NAME, Operator, SERVICES, Sandbox, exchange, message};
-use changeover_crds::{Colour, ExchangeRelease, ExchangeReleaseStatus, Phase, names};
+use changeover_crds::{Colour, ExchangeRelease, ExchangeReleaseStatus, Phase, ResourceExt, names};
+use k8s_openapi::api::apps::v1::Deployment;
 
 /// A namespace in which 1.0.0 is live on blue, and its operator.
 async fn with_first_release() -> Result<(Sandbox, Operator)> {
@@ -87,6 +89,16 @@ async fn assert_second_release(sandbox: &Sandbox) -> Result<()> {
         .collect();
     assert_eq!(outcomes, ["2.0.0", "1.0.0"], "each release ended once");
     Ok(())
+}
+
+/// The identity of each Deployment of a colour.
+async fn uids(sandbox: &Sandbox, colour: Colour) -> Result<Vec<Option<String>>> {
+    let mut uids = Vec::new();
+    for service in SERVICES {
+        let name = names::coloured(NAME, service, colour);
+        uids.push(sandbox.api::<Deployment>().get(&name).await?.uid());
+    }
+    Ok(uids)
 }
 
 /// Names of the children of every service in these colours.

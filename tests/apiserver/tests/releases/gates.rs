@@ -1,0 +1,69 @@
+//! While a release waits for its gates.
+
+use anyhow::{Context, Result};
+use changeover_apiserver_tests::{NAME, exchange};
+use changeover_crds::{Colour, Phase, names};
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use serde_json::{Value, json};
+
+use crate::{assert_second_release, assert_served_by, status, uids, with_first_release};
+
+/// The same version, for which a person has to decide.
+fn manual(version: &str) -> Value {
+    let mut release = exchange(version);
+    release["spec"]["promotion"] = json!({"mode": "Manual"});
+    release
+}
+
+#[tokio::test]
+async fn a_rollback_overtakes_the_gates_of_a_revert() -> Result<()> {
+    let (sandbox, _operator) = with_first_release().await?;
+    sandbox.apply(&exchange("2.0.0")).await?;
+    assert_second_release(&sandbox).await?;
+    let before = uids(&sandbox, Colour::Blue).await?;
+    sandbox.apply(&manual("1.0.0")).await?;
+    sandbox
+        .await_phase(Phase::AwaitingApproval, Some("2.0.0"))
+        .await?;
+    sandbox.annotate(names::ROLLBACK, "1").await?;
+    let release = sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+    assert!(
+        status(&release)?.rejected.is_none(),
+        "the spec names what is live"
+    );
+    assert_served_by(&sandbox, Colour::Blue).await?;
+    assert_eq!(uids(&sandbox, Colour::Blue).await?, before);
+    sandbox.finish().await
+}
+
+/// The API server takes no change of what a ControllerRevision holds.
+#[tokio::test]
+async fn what_a_candidate_is_verified_with_is_stored() -> Result<()> {
+    let (sandbox, _operator) = with_first_release().await?;
+    sandbox.apply(&manual("2.0.0")).await?;
+    let release = sandbox
+        .await_phase(Phase::AwaitingApproval, Some("1.0.0"))
+        .await?;
+    let candidate = status(&release)?.candidate.clone().context("none")?;
+    let stored = names::stored_revision(NAME, &candidate.revision);
+    let before = uids(&sandbox, Colour::Green).await?;
+    let mut watched = manual("2.0.0");
+    watched["spec"]["verification"]["bake"] = json!("30s");
+    sandbox.apply(&watched).await?;
+    let is_stored = |revision: &ControllerRevision| {
+        let data = revision.data.as_ref().map(|data| &data.0);
+        let bake = data.and_then(|data| data.pointer("/plan/verification/bake"));
+        bake == Some(&json!("30s"))
+    };
+    sandbox
+        .await_object(&stored, "the bake that was changed", is_stored)
+        .await?;
+    let after = uids(&sandbox, Colour::Green).await?;
+    assert_eq!(after, before, "no Deployment was made anew");
+    sandbox
+        .annotate(names::PROMOTE, &candidate.revision)
+        .await?;
+    sandbox.await_phase(Phase::Baking, Some("2.0.0")).await?;
+    assert_served_by(&sandbox, Colour::Green).await?;
+    sandbox.finish().await
+}
