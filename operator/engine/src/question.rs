@@ -95,7 +95,12 @@ impl QuestionKey {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Through {
     /// The pinned Services of a colour in this revision.
-    Pinned(String),
+    Pinned {
+        /// The revision.
+        revision: String,
+        /// Uids of its ready pods, sorted. What others make of a journey says nothing about these.
+        pods: Vec<String>,
+    },
     /// The live Services, after the switch with this epoch.
     Live(i64),
 }

@@ -99,9 +99,10 @@ pub(crate) fn of_intent(
     is_ordered: bool,
 ) -> Reads {
     let (before, after) = (old.phase, next.phase);
-    // What is live, and which colour is idle, only the Services say. That there is none is enough to begin with.
+    // What is live, and which colour is idle, only the Services say. That there is none is enough to begin with, and for
+    // a person to give a first install up.
     let begins = after == Some(Phase::Preparing);
-    let gives_up = (before, after) == (Some(Phase::Switching), Some(Phase::Rejected));
+    let gives_up = is_ordered && (before, after) == (Some(Phase::Switching), Some(Phase::Rejected));
     let is_unclear = before.is_none() || (begins || gives_up) && next.live.is_none();
     Reads::of(match after {
         _ if is_unclear && serves => Children::Everything,

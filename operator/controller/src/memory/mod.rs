@@ -232,12 +232,14 @@ fn is_of_use(key: &QuestionKey, seen: &Observation) -> bool {
             ..
         } => is_current(*epoch),
         QuestionKey::Journey {
-            through: Through::Pinned(revision),
+            through: Through::Pinned { revision, pods },
             ..
         } => {
             let roles = status.map(|s| [&s.live, &s.candidate, &s.warm]);
             let mut roles = roles.into_iter().flatten().flatten();
-            *revision == revision_of(&seen.release.spec) || roles.any(|r| r.revision == *revision)
+            let is_named = *revision == revision_of(&seen.release.spec);
+            let is_known = is_named || roles.any(|r| r.revision == *revision);
+            is_known && pods.iter().all(|pod| is_there(pod))
         }
     }
 }

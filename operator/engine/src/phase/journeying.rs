@@ -96,7 +96,7 @@ pub(super) fn question(
             continue;
         }
         let name = match through {
-            Through::Pinned(_) => names::coloured(&release, &step.service, role.colour),
+            Through::Pinned { .. } => names::coloured(&release, &step.service, role.colour),
             Through::Live(_) => names::live_service(&release, &step.service),
         };
         let port = stored
@@ -116,7 +116,7 @@ pub(super) fn question(
             journey: journey.clone(),
             hosts,
             limit: match through {
-                Through::Pinned(_) => before(turn.deadline(), turn.now),
+                Through::Pinned { .. } => before(turn.deadline(), turn.now),
                 Through::Live(_) => Duration::MAX,
             },
         }),

@@ -67,6 +67,18 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
     later.map_or(Probing::Passed(passed), Probing::Later)
 }
 
+/// The ready pods of a colour (uids, sorted).
+pub(super) fn pods(turn: &Turn<'_>, role: &ColourStatus) -> Vec<String> {
+    let plan = turn.plan_of(role);
+    let ready = plan
+        .smoke
+        .iter()
+        .map(|s| turn.world.ready(&s.service, role));
+    let mut pods: Vec<String> = ready.flatten().filter_map(ResourceExt::uid).collect();
+    pods.sort();
+    pods
+}
+
 /// The first probe that has neither passed nor used up its attempts, and what came of it so far; pods whose uid is in
 /// `known` passed before.
 pub(super) fn unfinished(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) -> Option<String> {

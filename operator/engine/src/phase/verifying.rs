@@ -68,7 +68,7 @@ fn unfinished(turn: &Turn<'_>, candidate: &ColourStatus) -> String {
     if let Some(probe) = probing::unfinished(turn, candidate, &[]) {
         return format!(": {probe}");
     }
-    let through = Through::Pinned(candidate.revision.clone());
+    let through = pinned(candidate, probing::pods(turn, candidate));
     let mut journeys = turn.spec.verification.journeys.iter();
     let journey = journeys.find(|journey| {
         let standing = journeying::standing(turn, journey, &through);
@@ -80,6 +80,12 @@ fn unfinished(turn: &Turn<'_>, candidate: &ColourStatus) -> String {
             ": journey {name} has not ended: what its steps wait for did not come in time, or verification.timeout is too short for it"
         )
     })
+}
+
+/// A journey is of the pods that there are: where others take their place in the middle of it, it is walked again.
+fn pinned(candidate: &ColourStatus, pods: Vec<String>) -> Through {
+    let revision = candidate.revision.clone();
+    Through::Pinned { revision, pods }
 }
 
 /// How smoke probes and journeys stand.
@@ -102,7 +108,7 @@ fn trials(turn: &Turn<'_>, candidate: &ColourStatus) -> Trials {
     if !turn.world.serves(candidate, all_of) {
         return Trials::Passed(pods);
     }
-    let through = Through::Pinned(candidate.revision.clone());
+    let through = pinned(candidate, pods.clone());
     let mut run = Vec::new();
     let mut asking = false;
     for journey in &turn.spec.verification.journeys {

@@ -9,6 +9,9 @@ use crate::model::{
     Decisions, Fault, Known, MADE, Point, State, Story, Trail, World, difference, outcome,
 };
 
+/// The release, in an outcome.
+const RELEASE_KEY: &str = "ExchangeRelease shop";
+
 pub struct Course {
     story: Story,
     /// How it ends.
@@ -26,7 +29,7 @@ pub struct Runs<'c> {
     pub course: &'c Course,
     /// The end was that of the undisturbed run.
     known: Arc<Known>,
-    /// The invariants held, for who did not see its own writes.
+    /// The invariants held, for who did not see a write.
     known_to_blind: Arc<Known>,
     decisions: Decisions,
 }
@@ -41,7 +44,7 @@ pub struct Run {
     pub points: Vec<Point>,
     /// Whether it came to a known state.
     pub is_cut: bool,
-    /// Whether the operator did not see what it had written itself.
+    /// Whether the operator did not see what it had written itself, or what someone had done.
     is_blind: bool,
     world: World,
 }
@@ -86,7 +89,7 @@ impl Runs<'_> {
         world.api.checker.violations.clear();
         world.fault = Some(fault);
         world.decisions = Some(self.decisions.clone());
-        let is_blind = world.is_behind_itself();
+        let is_blind = world.hides_a_write();
         let mut known = vec![self.known.clone()];
         known.extend(is_blind.then(|| self.known_to_blind.clone()));
         world.trail = Some(Trail::new(known));
@@ -125,10 +128,16 @@ impl Runs<'_> {
 
     fn failure(&self, point: &Point, fault: Fault, world: &World, ends: bool) -> Option<String> {
         let mut wrong = world.api.checker.violations.clone();
-        // Who does not see its own writes, which cannot be, may end otherwise. The invariants hold all the same.
+        // Who does not see its own writes, which cannot be, or sees too late what someone did, may end otherwise. The
+        // other invariants hold all the same.
         if ends {
-            // A POST has no precondition: what a replaced leader still makes is removed again (decision 0006).
-            let but_for: &[&str] = if fault.is_late() { &[MADE] } else { &[] };
+            let but_for: &[&str] = match fault {
+                // A POST has no precondition: what a replaced leader still makes is removed again (decision 0006).
+                _ if fault.is_late() => &[MADE],
+                // Nothing is written any more of what was seen too late.
+                _ if fault.is_of_reading() && world.is_being_deleted() => &[RELEASE_KEY],
+                _ => &[],
+            };
             wrong.extend(self.differs(world, but_for));
         }
         let phase = point.world.phase();

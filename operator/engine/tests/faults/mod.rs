@@ -1,6 +1,7 @@
 //! Every story under every fault: at each point at which something is sent, each fault once; at each of these and
 //! wherever the operator waits, each picture that is late; and each crash on each way on from a crash. The invariants
-//! hold after every write, and the end is that of the undisturbed run (I7).
+//! hold after every write, and the end is that of the undisturbed run (I7); not so where a late picture hides what
+//! someone did, which came later then.
 //!
 //! A run that comes to a state from which another one of its story went on well is over: the engine is a
 //! function of what it sees. So a second crash matters only before the first one is recovered from.

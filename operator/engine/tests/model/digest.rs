@@ -165,7 +165,10 @@ impl World {
                     through: Through::Live(of),
                     ..
                 } => *of >= epoch && record.last >= since,
-                QuestionKey::Journey { .. } => record.last >= since,
+                QuestionKey::Journey {
+                    through: Through::Pinned { pods: of, .. },
+                    ..
+                } => of.iter().all(|pod| pods.contains(pod.as_str())) && record.last >= since,
             };
             if is_of_use {
                 memory.push(hash(&(format!("{key:?}"), self.standing(key, record))));

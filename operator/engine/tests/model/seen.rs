@@ -42,19 +42,26 @@ impl World {
         known.is_some() && version(past) >= known
     }
 
-    /// Whether what is read late is behind a write of the operator's own. That cannot be: its cache holds what its writes
-    /// came to.
-    pub fn is_behind_itself(&self) -> bool {
+    /// Whether what is read late hides what the operator wrote itself, which cannot be, or what someone did: that came
+    /// too late then.
+    pub fn hides_a_write(&self) -> bool {
         let (history, now) = (&self.api.history, self.api.version);
-        let learned = |kind| self.shell.learned.get(kind).copied().unwrap_or(0);
+        let written = |kind| {
+            self.shell
+                .learned
+                .get(kind)
+                .max(self.acted.get(kind))
+                .copied()
+        };
+        let hides = |kind, from: u64| written(kind).is_some_and(|version| version >= from);
         match self.fault {
             Some(Fault::Stale(ages)) => KINDS.into_iter().zip(ages).any(|(kind, age)| {
-                let age = age.min(history.ages());
-                learned(kind) + u64::try_from(age).unwrap() > now
+                let age = u64::try_from(age.min(history.ages())).unwrap();
+                hides(kind, now + 1 - age)
             }),
             Some(Fault::Swapped(back)) => {
                 let change = history.change(back);
-                change.is_some_and(|(kind, version)| learned(kind) >= version)
+                change.is_some_and(|(kind, version)| hides(kind, version))
             }
             _ => false,
         }

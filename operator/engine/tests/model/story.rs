@@ -1,5 +1,7 @@
 //! Given, when, then: a story as a list of operations, so that it can be continued from any point.
 
+use changeover_kubernetes_model::KINDS;
+
 use super::shell::Pass;
 use super::trail::Trail;
 use super::world::World;
@@ -75,7 +77,14 @@ impl Story {
                 Op::Act(act) => {
                     // What someone does is done once: a fault inside it would do it twice.
                     let (tape, trail) = (world.tape.take(), world.trail.take());
+                    let before = world.api.objects.clone();
                     act(world);
+                    let is_theirs =
+                        |kind: &&str| before.changes(kind) != world.api.objects.changes(kind);
+                    let theirs = KINDS.into_iter().filter(is_theirs);
+                    world
+                        .acted
+                        .extend(theirs.map(|kind| (kind, world.api.version)));
                     (world.tape, world.trail) = (tape, trail);
                 }
                 Op::Settle => world.settle(),
@@ -133,6 +142,8 @@ impl Story {
     pub fn taped(&self) -> World {
         let mut world = self.world.clone();
         world.api.keep_past(PAST);
+        // What was before the story is not to be hidden.
+        world.acted = KINDS.map(|kind| (kind, world.api.version)).into();
         world.tape = Some(Vec::new());
         world.trail = Some(Trail::default());
         self.play(&mut world, 0, false);

@@ -27,6 +27,8 @@ pub struct World {
     pub cluster: Cluster,
     pub clock: Timestamp,
     pub shell: Shell,
+    /// The last change that someone made, by kind.
+    pub acted: BTreeMap<&'static str, u64>,
     /// Armed for the next pass.
     pub fault: Option<Fault>,
     /// Requests in the hands of a stopped process, sent when so many passes are over.
@@ -68,6 +70,7 @@ impl World {
             cluster: Cluster::default(),
             clock: "2026-01-01T00:00:00Z".parse().unwrap(),
             shell: Shell::default(),
+            acted: BTreeMap::new(),
             fault: None,
             withheld: None,
             answers: BTreeMap::new(),
@@ -206,6 +209,11 @@ impl World {
         ));
     }
 
+    pub fn is_being_deleted(&self) -> bool {
+        let release = self.raw("ExchangeRelease", RELEASE);
+        !release["metadata"]["deletionTimestamp"].is_null()
+    }
+
     fn is_moving(&self) -> bool {
         let status = &self.raw("ExchangeRelease", RELEASE)["status"];
         let drain = &status["drain"];
@@ -227,9 +235,7 @@ impl World {
     fn settled(&mut self) {
         let mut checker = std::mem::take(&mut self.api.checker);
         checker.settled(&self.api);
-        let release = self.raw("ExchangeRelease", RELEASE);
-        let is_ending = !release["metadata"]["deletionTimestamp"].is_null();
-        if !self.deaf && !is_ending {
+        if !self.deaf && !self.is_being_deleted() {
             checker.roles(super::reading::Reading { api: &self.api });
         }
         self.api.checker = checker;

@@ -73,6 +73,24 @@ fn an_abort_waits_for_no_read() {
     assert!(rested.contains(&flip), "{rested:?}");
 }
 
+/// Pods that a late watch does not show are no reason; a person needs none.
+#[test]
+fn a_first_install_is_given_up_on_everything_or_by_a_person() {
+    let mut w = World::new(exchange("1"));
+    w.until("Switching");
+    let mut ordered = w.clone();
+    w.break_pods("blue");
+    let gives_up = |w: &World| match &w.decision().step {
+        Step::Status(next) => next.phase == Some(Phase::Rejected),
+        _ => false,
+    };
+    assert!(gives_up(&w), "{:?}", w.decision());
+    assert_eq!(w.decision().reads, Reads::of(Children::Everything));
+    ordered.annotate("abort", "1");
+    assert!(gives_up(&ordered), "{:?}", ordered.decision());
+    assert_eq!(ordered.decision().reads, Reads::of(Children::Services));
+}
+
 #[test]
 fn what_the_flips_rest_on_is_read_while_pods_answer() {
     let mut w = second("Baking");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use changeover_engine::{Question, QuestionKey};
 use jiff::SignedDuration;
 
 use crate::model::{Fate, Story, World, exchange, live, spec};
@@ -13,6 +14,7 @@ stories!(
     pods_lost_while_probed,
     probes_without_an_answer,
     journey_without_an_end,
+    pod_evicted_while_its_journey_runs,
     name_taken,
     missing_image,
     quota,
@@ -40,6 +42,28 @@ pub(super) fn is_untouched(w: &World) {
         let selector = &w.raw("Service", service)["spec"]["selector"];
         assert_eq!(selector["changeover.dev/colour"], "blue");
     }
+}
+
+/// As a node is drained: what the journey met is not what is released.
+fn pod_evicted_while_its_journey_runs() -> Story {
+    Story::given("pod evicted while its journey runs", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Verifying", |w| {
+            let is_journey = |q: &Question| matches!(q.key, QuestionKey::Journey { .. });
+            while !w.shell.pending.iter().any(is_journey) {
+                w.tick();
+                w.step();
+            }
+            w.delete_a_pod("user", "green");
+            w.bad_journeys.insert("user:2".to_owned());
+            w.tick();
+            w.bad_journeys.clear();
+        })
+        .then("it is walked again", |w| {
+            let found = (w.phase(), w.status().live.unwrap().version);
+            assert_eq!(found, ("Warm".to_owned(), "2".to_owned()));
+            assert_eq!(w.cluster.made(), 11);
+        })
 }
 
 fn broken_probe() -> Story {

@@ -11,7 +11,9 @@ use crate::{assert_second_release, assert_served_by, status, uids, with_first_re
 /// The same version, for which a person has to decide.
 fn manual(version: &str) -> Value {
     let mut release = exchange(version);
-    release["spec"]["promotion"] = json!({"mode": "Manual"});
+    if let Some(Value::Object(spec)) = release.get_mut("spec") {
+        spec.insert("promotion".to_owned(), json!({"mode": "Manual"}));
+    }
     release
 }
 
