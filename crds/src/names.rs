@@ -22,6 +22,9 @@ pub const EPOCH: &str = "changeover.dev/epoch";
 /// Label of a Deployment: the `metadata.generation` of the release whose scale it has. Each new one is a write,
 /// so a scale that a replaced leader decided on an older spec and sends late is refused.
 pub const GENERATION: &str = "changeover.dev/generation";
+/// Annotation of a stored revision: how it is judged and drained, as JSON, where that has changed since it was stored.
+/// What a ControllerRevision holds cannot be changed.
+pub const PLAN: &str = "changeover.dev/plan";
 /// Label: which kind of Service this is, [`ROLE_LIVE`] or [`ROLE_PINNED`].
 pub const ROLE: &str = "changeover.dev/role";
 /// Value of [`ROLE`]: what clients use.

@@ -120,8 +120,14 @@ fn take_warm_back(turn: &mut Turn<'_>) {
         turn.next.phase,
         Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval)
     );
-    let is_kept = |until: &MicroTime| turn.asked.pause || turn.now < until.0;
-    if reverts && turn.next.warm_until.as_ref().is_some_and(is_kept) {
+    // A pause makes the window longer.
+    let now = turn
+        .next
+        .paused_since
+        .as_ref()
+        .map_or(turn.now, |since| since.0);
+    let until = turn.next.warm_until.as_ref();
+    if reverts && until.is_some_and(|until| now < until.0) {
         turn.next.warm = turn.next.candidate.take();
         turn.void_verdict();
     }

@@ -190,6 +190,7 @@ fn pod_trouble(pod: &Pod) -> Option<String> {
     match (unready.reason.as_deref(), &unready.message) {
         (Some("ContainersNotReady"), _) => None,
         (_, Some(why)) => Some(format!("not ready: {}", quote(why))),
+        (Some(reason), None) => Some(format!("not ready: {reason}")),
         // The kubelet gives reasons. Where it is away, the node's controller says no more than this.
         _ => Some("not ready, by no word of its own: its node may be gone".to_owned()),
     }

@@ -92,15 +92,24 @@ impl<'a> Renderer<'a> {
 
     /// The ControllerRevision. `number` orders revisions for `kubectl get controllerrevisions`.
     pub(crate) fn stored(&self, revision: &StoredRevision, number: i64) -> Child {
-        let mut labels = labels(&self.name, "", Some(&revision.revision), None);
+        let fields = json!({"data": revision, "revision": number});
+        self.of_revision(&revision.revision, fields)
+    }
+
+    /// What is applied to the ControllerRevision of a revision whose plan has changed.
+    pub(crate) fn planned(&self, revision: &str, plan: String) -> Child {
+        let mut child = self.of_revision(revision, json!({}));
+        if let Some(metadata) = child.manifest.get_mut("metadata") {
+            set(metadata, "annotations", json!({names::PLAN: plan}));
+        }
+        child
+    }
+
+    fn of_revision(&self, revision: &str, fields: Value) -> Child {
+        let mut labels = labels(&self.name, "", Some(revision), None);
         labels.retain(|key, value| !value.is_empty() && key != names::SERVICE);
-        let name = names::stored_revision(&self.name, &revision.revision);
-        self.child(
-            Kind::ControllerRevision,
-            name,
-            labels,
-            json!({"data": revision, "revision": number}),
-        )
+        let name = names::stored_revision(&self.name, revision);
+        self.child(Kind::ControllerRevision, name, labels, fields)
     }
 
     pub(crate) fn config_map(&self, revision: &str, service: &StoredService) -> Child {

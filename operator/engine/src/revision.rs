@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use changeover_crds::{Drain, ExchangeReleaseSpec, SmokeProbe, Verification, names};
+use changeover_crds::{Drain, ExchangeReleaseSpec, ResourceExt, SmokeProbe, Verification, names};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use serde::{Deserialize, Serialize};
@@ -114,10 +114,15 @@ impl StoredRevision {
     /// What a ControllerRevision holds, packed or not.
     #[must_use]
     pub fn of(object: &ControllerRevision) -> Option<Self> {
-        match &object.data.as_ref()?.0 {
+        let mut stored: Self = match &object.data.as_ref()?.0 {
             Value::String(packed) => serde_json::from_str(packed).ok(),
             data => Self::deserialize(data).ok(),
+        }?;
+        let changed = object.annotations().get(names::PLAN);
+        if let Some(plan) = changed.and_then(|plan| serde_json::from_str(plan).ok()) {
+            stored.plan = plan;
         }
+        Some(stored)
     }
 
     /// The service of that name.

@@ -52,17 +52,24 @@ pub(crate) fn next_batch(turn: &mut Turn<'_>) -> Vec<Request> {
     batch.unwrap_or_else(|| leftovers(turn, moving))
 }
 
-/// What a candidate is verified with is what judges it once the spec has moved on. What is stored of it cannot be
-/// changed: it is stored anew, as its children stand.
+/// What a candidate is verified with is what judges it once the spec has moved on. One that is longer than annotations
+/// may be stays as it was first stored.
 fn outdated_plan(turn: &Turn<'_>, candidate: &ColourStatus) -> Option<Request> {
+    const LONGEST: usize = 200 << 10;
     let world = turn.world;
     let is_named = candidate.revision == turn.wanted && turn.invalid.is_none();
     let stored = world.stored(&candidate.revision).filter(|_| is_named)?;
-    let is_outdated = stored.plan != Plan::of(turn.spec) && salvaged(world, candidate).is_some();
     let name = names::stored_revision(&world.name(), &candidate.revision);
-    let object = named(&world.obs.revisions, &name).filter(|_| is_outdated)?;
-    let goes = object.metadata.deletion_timestamp.is_some();
-    (!goes).then(|| Request::Delete(target(Kind::ControllerRevision, object)))
+    let object = named(&world.obs.revisions, &name);
+    let object = object.filter(|object| object.metadata.deletion_timestamp.is_none())?;
+    let plan = Plan::of(turn.spec);
+    let text = serde_json::to_string(&plan).ok()?;
+    let said = object.annotations().get(names::PLAN);
+    let is_outdated = said.map_or(stored.plan != plan, |said| *said != text);
+    (is_outdated && text.len() <= LONGEST).then(|| Request::Apply {
+        target: target(Kind::ControllerRevision, object),
+        child: Renderer::new(world.release()).planned(&candidate.revision, text),
+    })
 }
 
 /// Repairs that are not put off.

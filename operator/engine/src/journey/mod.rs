@@ -19,6 +19,8 @@ use template::{Template, Values};
 
 pub(crate) use invalid::invalid;
 
+/// How the failure of a run ends that had no more time, which a person may have given it since.
+pub(crate) const NO_TIME: &str = "verification.timeout leaves it no more time";
 /// Pause between two requests of a step that is repeated.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -160,9 +162,7 @@ impl Walk {
             }
             Err(_) if is_patient && !is_over => self.due = now + PAUSE,
             Err(why) if is_patient || now >= limit => {
-                self.fail(&format!(
-                    "{why}; verification.timeout leaves it no more time"
-                ));
+                self.fail(&format!("{why}; {NO_TIME}"));
             }
             Err(why) if patience.is_zero() => {
                 self.fail(&why);

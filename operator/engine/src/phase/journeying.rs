@@ -5,6 +5,7 @@ use std::time::Duration;
 use changeover_crds::{ColourStatus, Journey, names};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::journey::NO_TIME;
 use crate::machine::Turn;
 use crate::question::{Ask, JourneyRun, Question, QuestionKey, Record, Through};
 
@@ -12,6 +13,9 @@ use crate::question::{Ask, JourneyRun, Question, QuestionKey, Record, Through};
 const PERIOD: SignedDuration = SignedDuration::from_secs(15);
 /// Pause between a failed run and the next: what passes by itself within it is no failure.
 const PAUSE: SignedDuration = SignedDuration::from_secs(5);
+
+/// In which a failure becomes known.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// How one journey stands.
 pub(super) enum Journeying {
@@ -38,6 +42,10 @@ pub(super) fn standing(turn: &Turn<'_>, journey: &Journey, through: &Through) ->
     };
     match &record.result {
         Ok(_) => Journeying::Passed(later(record, PERIOD)),
+        // The deadline is a later one by now, or stands still while a person pauses.
+        Err(why) if why.ends_with(NO_TIME) && before(turn.deadline(), turn.now) > MOMENT => {
+            Journeying::Now(1)
+        }
         Err(why) => Journeying::Failed(record.attempts, why.clone()),
     }
 }
@@ -73,9 +81,8 @@ fn later(record: &Record, by: SignedDuration) -> Timestamp {
     record.last.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// What is left until a deadline, less the moment in which a failure becomes known.
+/// What is left until a deadline, less a moment.
 fn before(deadline: Timestamp, now: Timestamp) -> Duration {
-    const MOMENT: Duration = Duration::from_secs(1);
     let left = Duration::try_from(deadline.duration_since(now)).unwrap_or_default();
     left.saturating_sub(MOMENT).max(left / 2)
 }

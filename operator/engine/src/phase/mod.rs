@@ -117,12 +117,15 @@ fn start(turn: &mut Turn<'_>) -> Move {
         .into_iter()
         .chain(kept)
         .find(|role| role.revision == turn.wanted);
+    let colour = standing.as_ref().map(|role| role.colour);
+    // What was warm has reached its scale.
+    let services = standing.filter(|_| reverts).map(|role| role.services);
     let candidate = ColourStatus {
-        colour: standing.map_or_else(|| idle(turn), |role| role.colour),
+        colour: colour.unwrap_or_else(|| idle(turn)),
         revision: turn.wanted.to_owned(),
         version: turn.spec.version.clone(),
         epoch: turn.world.new_epoch(),
-        services: Vec::new(),
+        services: services.unwrap_or_default(),
     };
     turn.tell(News::ReleaseStarted, prepared(&candidate));
     turn.next.candidate = Some(candidate);

@@ -78,16 +78,15 @@ impl<'a> Reading<'a> {
 
     /// Paths of the smoke probes that are stored with a revision.
     pub fn stored_smoke(self, service: &str, role: &Value) -> Vec<String> {
-        let stored = self
-            .api
-            .list("ControllerRevision")
-            .map(|revision| &revision["data"])
-            .find(|data| data["revision"] == role["revision"]);
-        let smoke = stored.and_then(|data| data["plan"]["smoke"].as_array());
-        let own = smoke
-            .into_iter()
-            .flatten()
-            .find(|s| s["service"] == service);
+        let mut revisions = self.api.list("ControllerRevision");
+        let Some(stored) = revisions.find(|r| r["data"]["revision"] == role["revision"]) else {
+            return Vec::new();
+        };
+        let changed = stored["metadata"]["annotations"]["changeover.dev/plan"].as_str();
+        let changed = changed.map(|plan| serde_json::from_str(plan).unwrap());
+        let plan = changed.unwrap_or_else(|| stored["data"]["plan"].clone());
+        let mut smoke = plan["smoke"].as_array().into_iter().flatten();
+        let own = smoke.find(|s| s["service"] == service);
         own.map(|own| paths(&own["probes"])).unwrap_or_default()
     }
 

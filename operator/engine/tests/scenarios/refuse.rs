@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use changeover_engine::{Question, QuestionKey};
+use changeover_engine::{Question, QuestionKey, Record};
 use jiff::SignedDuration;
 
 use crate::model::{Fate, Story, World, exchange, live, spec};
@@ -15,6 +15,7 @@ stories!(
     probes_without_an_answer,
     journey_without_an_end,
     pod_evicted_while_its_journey_runs,
+    timeout_raised_while_a_journey_runs,
     name_taken,
     missing_image,
     quota,
@@ -49,11 +50,7 @@ fn pod_evicted_while_its_journey_runs() -> Story {
     Story::given("pod evicted while its journey runs", live())
         .when(|w| w.apply(exchange("2")))
         .during("Verifying", |w| {
-            let is_journey = |q: &Question| matches!(q.key, QuestionKey::Journey { .. });
-            while !w.shell.pending.iter().any(is_journey) {
-                w.tick();
-                w.step();
-            }
+            until_a_journey_runs(w);
             w.delete_a_pod("user", "green");
             w.bad_journeys.insert("user:2".to_owned());
             w.tick();
@@ -63,6 +60,37 @@ fn pod_evicted_while_its_journey_runs() -> Story {
             let found = (w.phase(), w.status().live.unwrap().version);
             assert_eq!(found, ("Warm".to_owned(), "2".to_owned()));
             assert_eq!(w.cluster.made(), 11);
+        })
+}
+
+fn until_a_journey_runs(w: &mut World) {
+    let is_journey = |q: &Question| matches!(q.key, QuestionKey::Journey { .. });
+    while !w.shell.pending.iter().any(is_journey) {
+        w.tick();
+        w.step();
+    }
+}
+
+/// It was asked with what the timeout left then.
+fn timeout_raised_while_a_journey_runs() -> Story {
+    Story::given("timeout raised while a journey runs", live())
+        .when(|w| w.apply(spec("2", |s| s["verification"]["timeout"] = "30s".into())))
+        .during("Verifying", |w| {
+            until_a_journey_runs(w);
+            let question = w.shell.pending.pop().unwrap();
+            w.apply(exchange("2"));
+            w.advance_clock(SignedDuration::from_secs(29));
+            let why = "step 1: no answer; verification.timeout leaves it no more time";
+            let record = Record {
+                attempts: 1,
+                last: w.clock,
+                result: Err(why.to_owned()),
+            };
+            w.shell.answers.insert(question.key, record);
+        })
+        .then("it is walked again", |w| {
+            let found = (w.phase(), w.status().live.unwrap().version);
+            assert_eq!(found, ("Warm".to_owned(), "2".to_owned()));
         })
 }
 

@@ -4,8 +4,8 @@ use changeover_crds::Outcome;
 
 use crate::model::{Fate, Story, World, exchange, live, spec, warm};
 
-use super::stories;
 use super::switch::rolled_back;
+use super::{stories, until_idle};
 
 stories!(
     rollback_while_warm,
@@ -18,6 +18,9 @@ stories!(
     rollback_of_a_revert_while_verifying,
     rollback_of_a_revert_after_the_window,
     rollback_of_a_revert_that_was_given_up,
+    rollback_of_a_revert_that_grows,
+    revert_to_what_has_a_service_more,
+    pause_after_the_window_of_a_revert,
     abort_while_preparing,
     abort_while_verifying,
     abort_while_switching,
@@ -170,6 +173,65 @@ fn rollback_of_a_revert_that_was_given_up() -> Story {
         .then("it is rejected", |w| assert_eq!(w.phase(), "Rejected"))
         .when(|w| w.annotate("rollback", "2"))
         .then("there is nothing to go back to", nothing_to_do)
+}
+
+/// Half of what was warm can take what it took: more pods are for later.
+fn rollback_of_a_revert_that_grows() -> Story {
+    Story::given("rollback of a revert that grows", warm())
+        .when(|w| {
+            w.fate("user:1", Fate::Quota);
+            w.fate("user:2", Fate::Quota);
+            w.apply(spec("1", |s| {
+                s["services"][0]["replicas"] = 5.into();
+                s["promotion"]["mode"] = "Manual".into();
+            }));
+        })
+        .during("Preparing", |w| w.annotate("rollback", "1"))
+        .then("it does not wait for them", |w| {
+            let live = w.status().live.unwrap();
+            let found = (w.phase(), live.version);
+            assert_eq!(found, ("Live".to_owned(), "1".to_owned()));
+        })
+}
+
+/// Version 2 has no notification, whose clients stay on what is warm.
+fn revert_to_what_has_a_service_more() -> Story {
+    Story::given("revert to what has a service more", live())
+        .when(|w| {
+            w.apply(spec("2", |s| {
+                s["services"].as_array_mut().unwrap().pop();
+                let steps = &mut s["verification"]["journeys"][0]["steps"];
+                steps.as_array_mut().unwrap().pop();
+            }));
+        })
+        .then("it is live", |w| assert_eq!(w.phase(), "Warm"))
+        .when(|w| {
+            w.apply(spec("1", |s| s["promotion"]["mode"] = "Manual".into()));
+        })
+        .then("its clients are served all the while", |w| {
+            assert_eq!(w.phase(), "AwaitingApproval");
+            assert!(!w.raw("Service", "shop-notification").is_null());
+        })
+        .when(|w| w.annotate("rollback", "1"))
+        .then("and afterwards", |w| {
+            assert_eq!(w.phase(), "Live");
+            let gone = "Delete Service shop-notification";
+            assert!(!w.api.log.iter().any(|line| line.ends_with(gone)));
+        })
+}
+
+fn pause_after_the_window_of_a_revert() -> Story {
+    reverted("pause after the window of a revert")
+        .after(1801)
+        .when(|w| {
+            w.annotate("pause", "true");
+            until_idle(w);
+            w.annotate("rollback", "1");
+        })
+        .then("it opens no window again", |w| {
+            nothing_to_do(w);
+            assert_eq!(w.phase(), "AwaitingApproval");
+        })
 }
 
 fn aborted(name: &'static str, phase: &'static str) -> Story {

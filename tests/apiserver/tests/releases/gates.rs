@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use changeover_apiserver_tests::{NAME, exchange};
-use changeover_crds::{Colour, Phase, names};
+use changeover_crds::{Colour, Phase, ResourceExt, names};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use serde_json::{Value, json};
 
@@ -53,9 +53,9 @@ async fn what_a_candidate_is_verified_with_is_stored() -> Result<()> {
     watched["spec"]["verification"]["bake"] = json!("30s");
     sandbox.apply(&watched).await?;
     let is_stored = |revision: &ControllerRevision| {
-        let data = revision.data.as_ref().map(|data| &data.0);
-        let bake = data.and_then(|data| data.pointer("/plan/verification/bake"));
-        bake == Some(&json!("30s"))
+        let plan = revision.annotations().get(names::PLAN);
+        let plan: Option<Value> = plan.and_then(|plan| serde_json::from_str(plan).ok());
+        plan.is_some_and(|plan| plan.pointer("/verification/bake") == Some(&json!("30s")))
     };
     sandbox
         .await_object(&stored, "the bake that was changed", is_stored)
