@@ -21,6 +21,7 @@ mod reads;
 mod refuse;
 mod rejected;
 mod release;
+mod reverts;
 mod rollback;
 mod rolled_back;
 mod salvage;
@@ -81,6 +82,7 @@ pub fn all() -> Vec<Story> {
         thresholds::all(),
         drain::all(),
         rollback::all(),
+        reverts::all(),
         rolled_back::all(),
         held::all(),
         salvage::all(),

@@ -1,0 +1,139 @@
+//! The spec goes back to the version that is warm: a candidate again, and still an instant way back.
+
+use changeover_crds::Outcome;
+
+use crate::model::{Fate, Story, World, live, spec, warm};
+
+use super::{stories, until_idle};
+
+stories!(
+    rollback_of_a_revert_that_waits,
+    rollback_of_a_revert_while_preparing,
+    rollback_of_a_revert_while_verifying,
+    rollback_of_a_revert_after_the_window,
+    rollback_of_a_revert_that_was_given_up,
+    rollback_of_a_revert_that_grows,
+    revert_to_what_has_a_service_more,
+    pause_after_the_window_of_a_revert,
+);
+
+/// 2 is live, and the spec names 1 again, which is warm. A person has to approve it.
+fn reverted(name: &'static str) -> Story {
+    Story::given(name, warm()).when(|w| {
+        w.apply(spec("1", |s| s["promotion"]["mode"] = "Manual".into()));
+    })
+}
+
+/// One flip past the gates; the spec names what is live then.
+fn back_on_version_1(w: &World) {
+    let live = w.status().live.unwrap();
+    let found = (w.phase(), live.version, live.colour.as_str());
+    assert_eq!(found, ("Live".to_owned(), "1".to_owned(), "blue"));
+    assert_eq!(w.cluster.made(), 10, "no pod was made");
+    let history: Vec<_> = w.status().history.into_iter().take(1).collect();
+    let (version, outcome) = (&history[0].version, history[0].outcome);
+    assert_eq!((version.as_str(), outcome), ("2", Outcome::RolledBack));
+}
+
+fn rollback_of_a_revert_that_waits() -> Story {
+    reverted("rollback of a revert that waits")
+        .then("it waits for an approval", |w| {
+            assert_eq!(w.phase(), "AwaitingApproval")
+        })
+        .when(|w| w.annotate("rollback", "1"))
+        .then("one flip, past the gates", back_on_version_1)
+}
+
+fn rollback_of_a_revert_while_preparing() -> Story {
+    reverted("rollback of a revert while preparing")
+        .during("Preparing", |w| w.annotate("rollback", "1"))
+        .then("one flip, past the gates", back_on_version_1)
+}
+
+fn rollback_of_a_revert_while_verifying() -> Story {
+    reverted("rollback of a revert while verifying")
+        .during("Verifying", |w| w.annotate("rollback", "1"))
+        .then("one flip, past the gates", back_on_version_1)
+}
+
+fn nothing_to_do(w: &World) {
+    assert_eq!(w.status().live.unwrap().version, "2");
+    assert_eq!(w.events.last().unwrap().0, "NothingToDo");
+}
+
+fn rollback_of_a_revert_after_the_window() -> Story {
+    reverted("rollback of a revert after the window")
+        .after(1801)
+        .when(|w| w.annotate("rollback", "1"))
+        .then("it is a candidate like any other", |w| {
+            nothing_to_do(w);
+            assert_eq!(w.phase(), "AwaitingApproval");
+        })
+}
+
+fn rollback_of_a_revert_that_was_given_up() -> Story {
+    reverted("rollback of a revert that was given up")
+        .during("AwaitingApproval", |w| w.annotate("abort", "1"))
+        .then("it is rejected", |w| assert_eq!(w.phase(), "Rejected"))
+        .when(|w| w.annotate("rollback", "2"))
+        .then("there is nothing to go back to", nothing_to_do)
+}
+
+/// Half of what was warm can take what it took: more pods are for later.
+fn rollback_of_a_revert_that_grows() -> Story {
+    Story::given("rollback of a revert that grows", warm())
+        .when(|w| {
+            w.fate("user:1", Fate::Quota);
+            w.fate("user:2", Fate::Quota);
+            w.apply(spec("1", |s| {
+                s["services"][0]["replicas"] = 5.into();
+                s["promotion"]["mode"] = "Manual".into();
+            }));
+        })
+        .during("Preparing", |w| w.annotate("rollback", "1"))
+        .then("it does not wait for them", |w| {
+            let live = w.status().live.unwrap();
+            let found = (w.phase(), live.version);
+            assert_eq!(found, ("Live".to_owned(), "1".to_owned()));
+        })
+}
+
+/// Version 2 has no notification, whose clients stay on what is warm.
+fn revert_to_what_has_a_service_more() -> Story {
+    Story::given("revert to what has a service more", live())
+        .when(|w| {
+            w.apply(spec("2", |s| {
+                s["services"].as_array_mut().unwrap().pop();
+                let steps = &mut s["verification"]["journeys"][0]["steps"];
+                steps.as_array_mut().unwrap().pop();
+            }));
+        })
+        .then("it is live", |w| assert_eq!(w.phase(), "Warm"))
+        .when(|w| {
+            w.apply(spec("1", |s| s["promotion"]["mode"] = "Manual".into()));
+        })
+        .then("its clients are served all the while", |w| {
+            assert_eq!(w.phase(), "AwaitingApproval");
+            assert!(!w.raw("Service", "shop-notification").is_null());
+        })
+        .when(|w| w.annotate("rollback", "1"))
+        .then("and afterwards", |w| {
+            assert_eq!(w.phase(), "Live");
+            let gone = "Delete Service shop-notification";
+            assert!(!w.api.log.iter().any(|line| line.ends_with(gone)));
+        })
+}
+
+fn pause_after_the_window_of_a_revert() -> Story {
+    reverted("pause after the window of a revert")
+        .after(1801)
+        .when(|w| {
+            w.annotate("pause", "true");
+            until_idle(w);
+            w.annotate("rollback", "1");
+        })
+        .then("it opens no window again", |w| {
+            nothing_to_do(w);
+            assert_eq!(w.phase(), "AwaitingApproval");
+        })
+}
