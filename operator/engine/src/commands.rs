@@ -116,10 +116,6 @@ fn rollback(turn: &mut Turn<'_>) -> Option<Move> {
 
 /// A revert that waits for its gates is of what was warm, and still is: it needs none of them to be gone back to.
 fn take_warm_back(turn: &mut Turn<'_>) {
-    let reverts = matches!(
-        turn.next.phase,
-        Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval)
-    );
     // A pause makes the window longer.
     let now = turn
         .next
@@ -127,7 +123,7 @@ fn take_warm_back(turn: &mut Turn<'_>) {
         .as_ref()
         .map_or(turn.now, |since| since.0);
     let until = turn.next.warm_until.as_ref();
-    if reverts && until.is_some_and(|until| now < until.0) {
+    if turn.is_before_switch() && until.is_some_and(|until| now < until.0) {
         turn.next.warm = turn.next.candidate.take();
         turn.void_verdict();
     }
@@ -168,10 +164,7 @@ fn promote(turn: &mut Turn<'_>) {
     let Some(revision) = turn.asked.promote.take() else {
         return;
     };
-    let before_switch = matches!(
-        turn.next.phase,
-        Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval)
-    );
+    let before_switch = turn.is_before_switch();
     let candidate = turn.next.candidate.as_ref().filter(|_| before_switch);
     if candidate.is_none_or(|c| c.revision != revision) {
         let note = format!("promote: {revision} does not wait to go live");

@@ -16,7 +16,7 @@ use crate::observation::Flipped;
 use crate::reason::Reason;
 use crate::render::Renderer;
 use crate::revision::{StoredRevision, StoredService};
-use crate::upkeep::target;
+use crate::upkeep::{going_on, target};
 use crate::world::{World, each, is_ready, label};
 
 /// Live Services exist, point to the live colour and have their ports. Selector and epoch are never
@@ -138,13 +138,8 @@ fn serves_elsewhere(world: World<'_>, live: &ColourStatus, service: &StoredServi
 /// Live Services of services that neither the live nor the warm colour has, nor a candidate that goes on: it may be what
 /// was warm. What only a rejected one has is gone with the way back.
 pub(crate) fn retired(world: World<'_>, status: &ExchangeReleaseStatus) -> Vec<Request> {
-    let has_ended = matches!(
-        status.phase,
-        Some(Phase::RolledBack | Phase::Rejected | Phase::Live)
-    );
-    let candidate = status.candidate.as_ref().filter(|_| !has_ended);
     let roles = [&status.live, &status.warm].into_iter().flatten();
-    let roles = roles.chain(candidate);
+    let roles = roles.chain(going_on(status));
     let stored: Vec<Option<&StoredRevision>> = roles.map(|r| world.stored(&r.revision)).collect();
     if status.live.is_none() || stored.iter().any(Option::is_none) {
         return Vec::new(); // without the stored revision nobody knows which services there are

@@ -114,6 +114,18 @@ impl<'a> Turn<'a> {
         self.next.phase = Some(phase);
         self.next.phase_since = Some(MicroTime(self.now));
         self.next.paused_for = None;
+        // In any other phase nothing is warm, nor the candidate of a revert.
+        if phase != Phase::Warm && !self.is_before_switch() {
+            self.next.warm_until = None;
+        }
+    }
+
+    /// Whether a candidate is built and judged, and no client sees it yet.
+    pub(crate) const fn is_before_switch(&self) -> bool {
+        matches!(
+            self.next.phase,
+            Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval)
+        )
     }
 
     /// When this phase ends by itself, or what is kept for its logs goes, if it does. A pause makes it later.

@@ -92,7 +92,6 @@ impl Turn<'_> {
             );
         }
         self.void_verdict();
-        self.next.warm_until = None;
         self.enter(Phase::Rejected);
         Move::Changed
     }

@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use changeover_crds::{Colour, ColourStatus, Phase, ResourceExt, names};
+use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, Phase, ResourceExt, names};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use serde::Serialize;
 
@@ -20,10 +20,6 @@ use crate::{explain, live, stamp};
 /// admission policy that takes no change of what is live must not keep out the version that satisfies it.
 pub(crate) fn next_batch(turn: &mut Turn<'_>) -> Vec<Request> {
     let moving = matches!(turn.next.phase, Some(Phase::Switching | Phase::RollingBack));
-    let ended = matches!(
-        turn.next.phase,
-        Some(Phase::Rejected | Phase::RolledBack | Phase::Live)
-    );
     if let Some(live) = turn.next.live.clone() {
         let mut batch = due(turn, children(turn, &live));
         if batch.is_empty() && !moving {
@@ -41,7 +37,7 @@ pub(crate) fn next_batch(turn: &mut Turn<'_>) -> Vec<Request> {
         }
     }
     // A rejected candidate is kept for its logs, not repaired. One that goes on is nothing without all of its own.
-    let candidate = turn.next.candidate.as_ref().filter(|_| !ended);
+    let candidate = going_on(&turn.next);
     let batch = candidate.map(|candidate| {
         let batch = unused(turn, candidate);
         let is_whole = batch.is_empty() && !moving;
@@ -50,6 +46,15 @@ pub(crate) fn next_batch(turn: &mut Turn<'_>) -> Vec<Request> {
     });
     let batch = batch.filter(|batch| !batch.is_empty());
     batch.unwrap_or_else(|| leftovers(turn, moving))
+}
+
+/// The candidate, unless it is kept for its logs alone.
+pub(crate) fn going_on(status: &ExchangeReleaseStatus) -> Option<&ColourStatus> {
+    let has_ended = matches!(
+        status.phase,
+        Some(Phase::Rejected | Phase::RolledBack | Phase::Live)
+    );
+    status.candidate.as_ref().filter(|_| !has_ended)
 }
 
 /// What a candidate is verified with is what judges it once the spec has moved on. One that is longer than annotations
@@ -63,10 +68,12 @@ fn outdated_plan(turn: &Turn<'_>, candidate: &ColourStatus) -> Option<Request> {
     let object = named(&world.obs.revisions, &name);
     let object = object.filter(|object| object.metadata.deletion_timestamp.is_none())?;
     let plan = Plan::of(turn.spec);
-    let text = serde_json::to_string(&plan).ok()?;
     let said = object.annotations().get(names::PLAN);
-    let is_outdated = said.map_or(stored.plan != plan, |said| *said != text);
-    (is_outdated && text.len() <= LONGEST).then(|| Request::Apply {
+    if said.is_none() && stored.plan == plan {
+        return None;
+    }
+    let text = serde_json::to_string(&plan).ok()?;
+    (said != Some(&text) && text.len() <= LONGEST).then(|| Request::Apply {
         target: target(Kind::ControllerRevision, object),
         child: Renderer::new(world.release()).planned(&candidate.revision, text),
     })

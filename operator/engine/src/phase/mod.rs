@@ -82,12 +82,11 @@ pub(crate) fn describe(turn: &mut Turn<'_>) {
 
 /// While a candidate is built and judged, what clients meet is told beside it.
 pub(crate) fn warn(turn: &mut Turn<'_>) {
-    let is_before = matches!(
-        turn.next.phase,
-        Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval)
-    );
+    if !turn.is_before_switch() {
+        return;
+    }
     let trouble = resting::degraded(turn);
-    if is_before && !trouble.is_empty() {
+    if !trouble.is_empty() {
         turn.why.message.push_str(&trouble);
         turn.why.reason = turn.why.reason.take().or(Some(Reason::LiveDegraded));
     }
@@ -167,7 +166,6 @@ fn superseded(turn: &mut Turn<'_>) -> Option<Move> {
         format!("{} is given up for a newer spec", candidate.version),
     );
     turn.next.candidate = None;
-    turn.next.warm_until = None;
     turn.void_verdict();
     let live_again = turn
         .next
@@ -194,7 +192,6 @@ pub(crate) fn go_back(turn: &mut Turn<'_>, reason: Reason, why: &str) -> Move {
             return nothing_to_go_back_to(turn, why);
         };
         turn.next.candidate = turn.next.live.replace(old);
-        turn.next.warm_until = None;
     }
     let (Some(old), Some(new)) = (turn.next.live.clone(), turn.next.candidate.clone()) else {
         if turn.world.live_services().next().is_none() {

@@ -26,7 +26,6 @@ pub(super) enum Probing {
 
 /// How the probes of a colour stand; pods whose uid is in `known` passed before.
 pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) -> Probing {
-    let mut passed = Vec::new();
     let mut run = Vec::new();
     let mut later: Option<Timestamp> = None;
     let mut asking = 0;
@@ -56,15 +55,13 @@ pub(super) fn probing(turn: &Turn<'_>, role: &ColourStatus, known: &[String]) ->
                     }
                 }
             }
-            passed.push(uid);
         }
     }
     run.truncate(AT_ONCE.saturating_sub(asking));
     if !run.is_empty() || asking > 0 {
         return Probing::Run(run);
     }
-    passed.sort();
-    later.map_or(Probing::Passed(passed), Probing::Later)
+    later.map_or_else(|| Probing::Passed(pods(turn, role)), Probing::Later)
 }
 
 /// The ready pods of a colour (uids, sorted).

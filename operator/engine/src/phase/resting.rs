@@ -118,7 +118,6 @@ fn back_to_live(turn: &mut Turn<'_>, live: ColourStatus) -> Option<Move> {
 fn timer_ended(turn: &mut Turn<'_>) -> Move {
     if turn.next.phase == Some(Phase::Warm) {
         let old = turn.next.warm.take().map(|w| w.version).unwrap_or_default();
-        turn.next.warm_until = None;
         turn.enter(Phase::Live);
         turn.tell(
             News::Collected,

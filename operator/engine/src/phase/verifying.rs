@@ -167,7 +167,6 @@ fn pass(turn: &mut Turn<'_>, candidate: &ColourStatus, pods: Vec<String>) -> Mov
 pub(super) fn open(turn: &mut Turn<'_>, candidate: &ColourStatus) -> Move {
     let live = turn.next.live.clone();
     flip::open(turn, candidate, live.as_ref());
-    turn.next.warm_until = None;
     turn.enter(Phase::Switching);
     Move::Changed
 }

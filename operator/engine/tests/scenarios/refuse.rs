@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use crate::model::{Fate, Story, World, exchange, live, spec};
 
+use super::lost::is_live;
 use super::{stories, until_idle};
 
 stories!(
@@ -57,8 +58,7 @@ fn pod_evicted_while_its_journey_runs() -> Story {
             w.bad_journeys.clear();
         })
         .then("it is walked again", |w| {
-            let found = (w.phase(), w.status().live.unwrap().version);
-            assert_eq!(found, ("Warm".to_owned(), "2".to_owned()));
+            is_live(w, "Warm", "2");
             assert_eq!(w.cluster.made(), 11);
         })
 }
@@ -89,8 +89,7 @@ fn timeout_raised_while_a_journey_runs() -> Story {
             w.shell.answers.insert(question.key, record);
         })
         .then("it is walked again", |w| {
-            let found = (w.phase(), w.status().live.unwrap().version);
-            assert_eq!(found, ("Warm".to_owned(), "2".to_owned()));
+            is_live(w, "Warm", "2");
         })
 }
 

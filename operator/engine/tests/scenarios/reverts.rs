@@ -4,6 +4,7 @@ use changeover_crds::Outcome;
 
 use crate::model::{Fate, Story, World, live, spec, warm};
 
+use super::lost::is_live;
 use super::{stories, until_idle};
 
 stories!(
@@ -26,13 +27,12 @@ fn reverted(name: &'static str) -> Story {
 
 /// One flip past the gates; the spec names what is live then.
 fn back_on_version_1(w: &World) {
-    let live = w.status().live.unwrap();
-    let found = (w.phase(), live.version, live.colour.as_str());
-    assert_eq!(found, ("Live".to_owned(), "1".to_owned(), "blue"));
+    is_live(w, "Live", "1");
+    assert_eq!(w.status().live.unwrap().colour.as_str(), "blue");
     assert_eq!(w.cluster.made(), 10, "no pod was made");
-    let history: Vec<_> = w.status().history.into_iter().take(1).collect();
-    let (version, outcome) = (&history[0].version, history[0].outcome);
-    assert_eq!((version.as_str(), outcome), ("2", Outcome::RolledBack));
+    let last = &w.status().history[0];
+    let found = (last.version.as_str(), last.outcome);
+    assert_eq!(found, ("2", Outcome::RolledBack));
 }
 
 fn rollback_of_a_revert_that_waits() -> Story {
@@ -92,9 +92,7 @@ fn rollback_of_a_revert_that_grows() -> Story {
         })
         .during("Preparing", |w| w.annotate("rollback", "1"))
         .then("it does not wait for them", |w| {
-            let live = w.status().live.unwrap();
-            let found = (w.phase(), live.version);
-            assert_eq!(found, ("Live".to_owned(), "1".to_owned()));
+            is_live(w, "Live", "1");
         })
 }
 

@@ -1,16 +1,11 @@
 //! A proxy between the operator and the API server spoils one request after the other; the end is the same each time,
 //! and on the way no client was left without pods.
 
-use std::time::Instant;
-
 use anyhow::{Context, Result, ensure};
-use changeover_apiserver_tests::{
-    Guard, Operator, Proxy, Requests, SERVICES, Sandbox, Spoil, exchange,
-};
-use changeover_crds::Phase;
-use changeover_figures::Figures;
+use changeover_apiserver_tests::{Requests, SERVICES, Spoil};
 
 use crate::courses::Course;
+use crate::run::Run;
 
 #[tokio::test]
 async fn a_crash_before_any_write_of_a_release_changes_nothing() -> Result<()> {
@@ -131,43 +126,7 @@ async fn sweep_of(requests: Requests, name: &str, course: Course, spoils: &[Spoi
     run.finish().await
 }
 
-/// One course, gone again and again.
-struct Run {
-    sandbox: Sandbox,
-    proxy: Proxy,
-    operator: Operator,
-    guard: Guard,
-    course: Course,
-    /// What is live.
-    before: String,
-    started: Instant,
-    spoiled: usize,
-    figures: Figures,
-}
-
 impl Run {
-    /// 1.0.0 is live.
-    async fn new(course: Course, name: &str) -> Result<Self> {
-        let started = Instant::now();
-        let sandbox = Sandbox::new().await?;
-        let guard = sandbox.guard();
-        let proxy = sandbox.proxy().await?;
-        let operator = sandbox.operator_through(&proxy, "one")?;
-        sandbox.apply(&exchange("1.0.0")).await?;
-        sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
-        Ok(Self {
-            sandbox,
-            proxy,
-            operator,
-            guard,
-            course,
-            before: "1.0.0".to_owned(),
-            started,
-            spoiled: 0,
-            figures: Figures::of("api-server", format!("{}, {name}", course.name())),
-        })
-    }
-
     /// Goes the course once, with one write spoiled; how many were, if it writes so often.
     async fn round(
         &mut self,
@@ -217,23 +176,5 @@ impl Run {
         // With the same name, it need not wait for the lease to run out.
         self.operator = self.sandbox.operator_through(&self.proxy, "one")?;
         Ok(())
-    }
-
-    /// Tells what was done, and what was seen meanwhile.
-    async fn finish(mut self) -> Result<()> {
-        let judged = self.guard.end().await?;
-        self.figures.put("faults run", self.spoiled);
-        for (what, count) in [
-            ("invariants checked at states of Services", judged.states),
-            ("ways to another colour", judged.led),
-            ("comparisons", judged.together),
-            ("violations", judged.violations.len()),
-        ] {
-            self.figures.put(what, count);
-        }
-        self.figures.took(self.started.elapsed());
-        self.figures.tell()?;
-        judged.assert_good()?;
-        self.sandbox.finish().await
     }
 }

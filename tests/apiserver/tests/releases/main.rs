@@ -13,6 +13,7 @@ mod leaders;
 mod plugin;
 mod renderer;
 mod rest;
+mod run;
 mod watches;
 
 use std::collections::BTreeSet;

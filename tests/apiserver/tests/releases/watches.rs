@@ -1,13 +1,13 @@
 //! Watches that end, that are gone, and that are late.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use changeover_apiserver_tests::{Sandbox, Watches, exchange, until};
 use changeover_crds::Phase;
-use changeover_figures::Figures;
 
 use crate::courses::Course;
+use crate::run::Run;
 
 /// For watches to be begun again.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -84,24 +84,17 @@ async fn a_late_watch_keeps_no_client_of_an_abort_from_the_old_colour() -> Resul
 
 /// Goes the course once with each watch behind the others, and once with all behind what is.
 async fn each_late(course: Course) -> Result<()> {
-    let started = Instant::now();
-    let mut figures = Figures::of("api-server", format!("{}, a late watch", course.name()));
-    let sandbox = Sandbox::new().await?;
-    let guard = sandbox.guard();
-    let proxy = sandbox.proxy().await?;
-    let operator = sandbox.operator_through(&proxy, "one")?;
-    sandbox.apply(&exchange("1.0.0")).await?;
-    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
-    let (mut before, mut late) = ("1.0.0".to_owned(), 0);
+    let mut run = Run::new(course, "a late watch").await?;
+    let (sandbox, proxy, mut late) = (&run.sandbox, &run.proxy, 0);
     for (number, watch) in WATCHES.into_iter().enumerate() {
         let version = format!("2.{number}.0");
-        let what = || format!("late: {watch}: {}", operator.said());
-        course.prepare(&sandbox, &version).await?;
+        let what = || format!("late: {watch}: {}", run.operator.said());
+        course.prepare(sandbox, &version).await?;
         proxy.delay_watches(watch, LATE);
-        course.begin(&sandbox, &version).await?;
-        let ended = course.end(&sandbox, &version, &before).await;
+        course.begin(sandbox, &version).await?;
+        let ended = course.end(sandbox, &version, &run.before).await;
         ended.with_context(what)?;
-        course.assert_ended(&sandbox, &version, &before).await?;
+        course.assert_ended(sandbox, &version, &run.before).await?;
         // A rollback changes only some kinds.
         let is_told = matches!(course, Course::Install | Course::Release);
         ensure!(
@@ -110,17 +103,11 @@ async fn each_late(course: Course) -> Result<()> {
         );
         late += proxy.spoiled();
         proxy.pass_all();
-        before = course.live(&version, &before).to_owned();
+        run.before = course.live(&version, &run.before).to_owned();
     }
     ensure!(late > 0, "nothing came late");
-    let judged = guard.end().await?;
-    figures.put("faults run", WATCHES.len());
-    figures.put("late pieces of news", late);
-    figures.put("invariants checked at states of Services", judged.states);
-    figures.put("violations", judged.violations.len());
-    figures.took(started.elapsed());
-    figures.tell()?;
-    judged.assert_good()?;
-    course.assert_told_once(&sandbox).await?;
-    sandbox.finish().await
+    course.assert_told_once(sandbox).await?;
+    run.spoiled = WATCHES.len();
+    run.figures.put("late pieces of news", late);
+    run.finish().await
 }
