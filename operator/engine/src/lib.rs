@@ -6,7 +6,8 @@
 //!
 //! Where things are: [`Observation`] is what is known, `World` reads it, `phase/` holds a file
 //! for each state that moves, and one for those that rest, `upkeep` keeps the children of every colour
-//! as their stored revision says, `live` the Services that clients use, `flip` moves these.
+//! as their stored revision says, `leftovers` deletes what no role needs, `live` keeps the Services that
+//! clients use, `flip` moves these.
 
 #![deny(missing_docs)]
 
@@ -24,6 +25,7 @@ mod invalid;
 pub mod journey;
 mod jsonpath;
 mod judge;
+mod leftovers;
 mod live;
 mod machine;
 mod memo;

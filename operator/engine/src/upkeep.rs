@@ -3,18 +3,18 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use changeover_crds::{Colour, ColourStatus, ExchangeReleaseStatus, Phase, ResourceExt, names};
-use k8s_openapi::api::core::v1::{Pod, Service};
+use changeover_crds::{ColourStatus, ExchangeReleaseStatus, Phase, ResourceExt, names};
+use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 
 use crate::decision::{Child, Kind, Request, Target};
 use crate::drift::drifted;
 use crate::machine::Turn;
 use crate::render::Renderer;
-use crate::revision::{Plan, StoredRevision, is_short_of};
+use crate::revision::{Plan, StoredRevision};
 use crate::salvage::salvaged;
-use crate::world::{World, each, is_overdue, label, named};
-use crate::{explain, live, stamp};
+use crate::world::{World, each, is_overdue, named};
+use crate::{explain, leftovers, live, stamp};
 
 /// The next batch of repairs; empty when all is as it should be. Live comes first, but for what is refused: an
 /// admission policy that takes no change of what is live must not keep out the version that satisfies it.
@@ -45,7 +45,7 @@ pub(crate) fn next_batch(turn: &mut Turn<'_>) -> Vec<Request> {
         batch.into_iter().chain(outdated).collect::<Vec<_>>()
     });
     let batch = batch.filter(|batch| !batch.is_empty());
-    batch.unwrap_or_else(|| leftovers(turn, moving))
+    batch.unwrap_or_else(|| leftovers::due(turn, moving))
 }
 
 /// The candidate, unless it is kept for its logs alone.
@@ -169,15 +169,6 @@ fn children(turn: &Turn<'_>, role: &ColourStatus) -> Vec<Request> {
     batch
 }
 
-/// Whether pods of a pinned Service's colour and revision still run, and may call each other through it.
-fn has_callers(world: World<'_>, pinned: &Service) -> bool {
-    each(&world.obs.pods).any(|pod| {
-        [names::COLOUR, names::REVISION]
-            .iter()
-            .all(|key| label(pod, key) == label(pinned, key))
-    })
-}
-
 /// Has the children of a role as they should be.
 struct Ensure<'a> {
     world: World<'a>,
@@ -220,88 +211,6 @@ fn same_pods(object: &impl Serialize, wanted: &Child) -> bool {
     const SELECTOR: &str = "/spec/selector/matchLabels";
     let actual = serde_json::to_value(object).unwrap_or_default();
     actual.pointer(SELECTOR) == wanted.manifest.pointer(SELECTOR)
-}
-
-/// Deletes what no role needs. Nothing that a Service of clients points to is ever in it.
-fn leftovers(turn: &Turn<'_>, moving: bool) -> Vec<Request> {
-    let (world, status) = (turn.world, &turn.next);
-    let roles: Vec<&ColourStatus> = [&status.live, &status.warm, &status.candidate]
-        .into_iter()
-        .flatten()
-        .collect();
-    let pointed: Vec<Colour> = world
-        .leading()
-        .filter_map(|s| world.pointing(s).colour)
-        .collect();
-    let is_needed = |colour: Option<Colour>, revision: Option<&str>| {
-        let matches = |r: &&ColourStatus| {
-            Some(r.colour) == colour
-                && revision.is_some_and(|label| is_short_of(label, &r.revision))
-        };
-        roles.iter().any(matches)
-    };
-    let mut batch = Vec::new();
-    batch.extend(coloured(
-        each(&world.obs.deployments),
-        Kind::Deployment,
-        world,
-        &is_needed,
-        &pointed,
-    ));
-    let quiet = each(&world.obs.services).filter(|s| !has_callers(world, s));
-    batch.extend(coloured(quiet, Kind::Service, world, &is_needed, &pointed));
-    batch.extend(coloured(
-        each(&world.obs.budgets),
-        Kind::PodDisruptionBudget,
-        world,
-        &is_needed,
-        &pointed,
-    ));
-    if !batch.is_empty() || moving {
-        return batch;
-    }
-    batch.extend(live::retired(world, status));
-    batch.extend(unused_revisions(world, &roles));
-    batch
-}
-
-fn coloured<'a, K: ResourceExt + 'a>(
-    objects: impl IntoIterator<Item = &'a K> + 'a,
-    kind: Kind,
-    world: World<'a>,
-    is_needed: &'a dyn Fn(Option<Colour>, Option<&str>) -> bool,
-    pointed: &'a [Colour],
-) -> impl Iterator<Item = Request> {
-    objects.into_iter().filter_map(move |object| {
-        let colour = world.colour_of(object);
-        let deletable = world.is_ours(object)
-            && object.meta().deletion_timestamp.is_none()
-            && colour.is_some_and(|c| !pointed.contains(&c))
-            && !is_needed(colour, label(object, names::REVISION));
-        deletable.then(|| Request::Delete(target(kind, object)))
-    })
-}
-
-/// ConfigMaps go only after their Deployments, stored revisions after both.
-fn unused_revisions(world: World<'_>, roles: &[&ColourStatus]) -> Vec<Request> {
-    let wanted = names::short_revision(&world.spec().revision);
-    let is_unused = |revision: Option<&str>| {
-        revision.is_some_and(|revision| {
-            revision != wanted
-                && !roles.iter().any(|r| is_short_of(revision, &r.revision))
-                && !each(&world.obs.deployments)
-                    .any(|d| label(d, names::REVISION) == Some(revision))
-        })
-    };
-    let config_maps = each(&world.obs.config_maps).filter(|c| world.is_ours(*c));
-    let config_maps = config_maps
-        .filter(|c| is_unused(label(*c, names::REVISION)))
-        .map(|c| Request::Delete(target(Kind::ConfigMap, c)));
-    let stored = each(&world.obs.revisions).filter(|r| world.is_ours(*r));
-    let stored = stored
-        .filter(|r| is_unused(label(*r, names::REVISION)))
-        .map(|r| Request::Delete(target(Kind::ControllerRevision, r)));
-    config_maps.chain(stored).collect()
 }
 
 pub(crate) fn target(kind: Kind, object: &impl ResourceExt) -> Target {
