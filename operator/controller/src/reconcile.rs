@@ -196,10 +196,12 @@ async fn carry_out(
     if outcome.is_stale {
         look.again(Reads::EVERYTHING);
     }
-    let refused = outcome.failures.into_iter();
-    let failures: Vec<Failure> = refused.map(|f| f.after(&seen.failures)).collect();
+    let refused = outcome.failures.len();
+    let now = Timestamp::now();
+    let failures = Failure::standing(outcome.failures, requests, &seen.failures, now);
     let went_on = outcome.progress || outcome.is_stale;
-    let pause = pause_after(&failures).or((!went_on).then_some(PAUSE));
+    let pause = pause_after(failures.get(..refused).unwrap_or_default());
+    let pause = pause.or((!went_on).then_some(PAUSE));
     look.scope.ctx.memory.note(&look.uid, |notes| {
         notes.failures = failures;
         for (service, flip) in outcome.flipped {

@@ -38,12 +38,13 @@ impl World<'_> {
         self.counts(role, stored)
     }
 
-    /// Pods that a service should have: as the spec says; where it no longer names the service, as it last said; where
-    /// that is not known, as stored.
+    /// Pods that a service should have: as the spec says; where it no longer names the service, or cannot be carried
+    /// out, as it last said; where that is not known, as stored.
     #[must_use]
     pub fn desired(&self, service: &StoredService) -> i32 {
         let release = self.release();
-        let mut spec = release.spec.services.iter();
+        let is_valid = self.spec().invalid.is_none();
+        let mut spec = release.spec.services.iter().filter(|_| is_valid);
         let asked = spec.find(|s| s.name == service.name).map(|s| s.replicas);
         let status = release.status.iter();
         let roles = status.flat_map(|s| [&s.live, &s.warm, &s.candidate].into_iter().flatten());

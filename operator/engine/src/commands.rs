@@ -87,9 +87,7 @@ pub(crate) fn obey(turn: &mut Turn<'_>) -> Option<Move> {
 fn abort(turn: &mut Turn<'_>) -> Option<Move> {
     const WHY: &str = "a person aborted it";
     match turn.next.phase {
-        Some(Phase::Preparing | Phase::Verifying | Phase::AwaitingApproval) => {
-            Some(turn.reject(Reason::Aborted, WHY))
-        }
+        _ if turn.is_before_switch() => Some(turn.reject(Reason::Aborted, WHY)),
         // The bake may have ended while a person asked: the way back is the same for as long as there is one.
         Some(Phase::Switching | Phase::Baking | Phase::Warm) => {
             Some(phase::go_back(turn, Reason::Aborted, WHY))
@@ -104,18 +102,16 @@ fn abort(turn: &mut Turn<'_>) -> Option<Move> {
 fn rollback(turn: &mut Turn<'_>) -> Option<Move> {
     const WHY: &str = "a person asked for the old colour";
     take_warm_back(turn);
-    match turn.next.phase {
-        Some(Phase::Switching) => Some(phase::go_back(turn, Reason::RollbackRequested, WHY)),
-        _ if turn.next.warm.is_some() => Some(phase::go_back(turn, Reason::RollbackRequested, WHY)),
-        _ => {
-            turn.asked.rollback = false;
-            nothing(turn, "rollback: no old colour is kept")
-        }
+    if turn.next.phase == Some(Phase::Switching) || turn.next.warm.is_some() {
+        return Some(phase::go_back(turn, Reason::RollbackRequested, WHY));
     }
+    turn.asked.rollback = false;
+    nothing(turn, "rollback: no old colour is kept")
 }
 
-/// A revert that waits for its gates is of what was warm, and still is: it needs none of them to be gone back to.
-fn take_warm_back(turn: &mut Turn<'_>) {
+/// A revert that waits for its gates is of what was warm, and still is until the window ends: it needs none of them to
+/// be gone back to.
+pub(crate) fn take_warm_back(turn: &mut Turn<'_>) {
     // A pause makes the window longer.
     let now = turn
         .next

@@ -13,6 +13,8 @@ use crate::world::{World, label};
 
 /// How long a refused repair of what clients use is tried again and again, before all else.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(2);
+/// How long what should pass by itself may last before it counts as a refusal: an admission webhook may be away for good.
+const OUTAGE: SignedDuration = SignedDuration::from_secs(30);
 /// How long it then is put off each time.
 const AGAIN: SignedDuration = SignedDuration::from_secs(5);
 /// Longest quote of another component's words.
@@ -65,18 +67,18 @@ pub(crate) fn because(world: World<'_>, role: &ColourStatus) -> String {
 }
 
 /// Why the API server refuses a request that is about to be sent again, with the reason that conditions
-/// show for it. An overload or an outage passes by itself and is no refusal, nor is an address that is
-/// still asked for.
+/// show for it. An overload or an outage passes by itself, unless it lasts, and is no refusal, nor is an address that
+/// is still asked for.
 pub(crate) fn refused(world: World<'_>, again: &[Request]) -> Option<(Reason, String)> {
     let mut failures = world.obs.failures.iter();
-    let failure = failures.find(|f| again.iter().any(|r| is_refusal(f, r)))?;
+    let failure = failures.find(|f| again.iter().any(|r| is_refusal(f, r) || has_lasted(f, r)))?;
     Some(in_words(failure))
 }
 
 /// A repair that has been refused for a while is put off, so that all else goes on without it: until when, and why.
 pub(crate) fn put_off(world: World<'_>, repair: &Request, now: Timestamp) -> Option<PutOff> {
     let mut failures = world.obs.failures.iter();
-    let failure = failures.find(|f| is_refusal(f, repair))?;
+    let failure = failures.find(|f| is_refusal(f, repair) || has_lasted(f, repair))?;
     let lasts = failure.lasted() >= PATIENCE;
     let until = failure.last.checked_add(AGAIN).unwrap_or(Timestamp::MAX);
     (lasts && now < until).then(|| PutOff {
@@ -113,6 +115,10 @@ fn is_refusal(failure: &Failure, request: &Request) -> bool {
     is_final(failure.code)
         && failure.request == request.to_string()
         && !(failure.code == ADDRESS_REFUSED && request.address().is_some())
+}
+
+fn has_lasted(failure: &Failure, request: &Request) -> bool {
+    failure.lasted() >= OUTAGE && failure.request == request.to_string()
 }
 
 fn in_words(failure: &Failure) -> (Reason, String) {

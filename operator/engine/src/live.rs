@@ -163,8 +163,8 @@ pub(crate) fn is_used(world: World<'_>, colour: Colour, status: &ExchangeRelease
     leading.any(|s| counts(s) && world.pointing(s).colour == Some(colour))
 }
 
-/// Whether clients are served: each colour that a live Service leads them to can do it. While the Services move, that
-/// need not be the live role alone.
+/// Whether clients are served: all live Services stand, and each colour that one leads them to can do it. While the
+/// Services move, that need not be the live role alone.
 pub(crate) fn serves_clients(world: World<'_>, status: &ExchangeReleaseStatus) -> bool {
     let moving = matches!(status.phase, Some(Phase::Switching | Phase::RollingBack));
     let other = status.candidate.as_ref().filter(|_| moving);
@@ -172,5 +172,13 @@ pub(crate) fn serves_clients(world: World<'_>, status: &ExchangeReleaseStatus) -
     let mut used = roles
         .filter(|role| is_used(world, role.colour, status))
         .peekable();
-    used.peek().is_some() && used.all(|role| world.can_take(role, None))
+    let live = status.live.as_ref();
+    let mut services = live
+        .map_or(&[][..], |live| world.services(&live.revision))
+        .iter();
+    let all_stand = services.all(|service| {
+        let object = world.live_service(&service.name);
+        object.is_some_and(|object| world.pointing(object).colour.is_some())
+    });
+    all_stand && used.peek().is_some() && used.all(|role| world.can_take(role, None))
 }

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 
+use crate::decision::Request;
 use crate::memo::Memo;
 use crate::question::{QuestionKey, Record};
 
@@ -45,7 +46,7 @@ pub struct Observation {
     pub flips: BTreeMap<String, Vec<Flipped>>,
     /// When this process last wrote the status.
     pub written: Option<Timestamp>,
-    /// Requests of the last batches that the API server refused.
+    /// Requests that the API server refused when they were sent last ([`Failure::standing`]).
     pub failures: Vec<Failure>,
     /// What earlier decisions about this release worked out.
     pub memo: Arc<Memo>,
@@ -70,6 +71,9 @@ impl Flipped {
         flips.drain(..surplus);
     }
 }
+
+/// How long a refusal counts of what is not tried again: longer than a repair is put off.
+const STANDS: SignedDuration = SignedDuration::from_secs(10);
 
 /// A request that the API server refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -97,13 +101,25 @@ impl Failure {
         self.last.duration_since(self.since)
     }
 
-    /// Carries on what `earlier` batches were refused, where this is the same refusal again.
+    /// What is refused after a batch: what was refused of it, with when that began, and what was refused before and is
+    /// not in it. Only so can two that are refused in turn both be put off.
     #[must_use]
-    pub fn after(mut self, earlier: &[Self]) -> Self {
-        let same = |f: &&Self| f.request == self.request && f.code == self.code;
-        if let Some(first) = earlier.iter().find(same) {
-            self.since = first.since;
+    pub fn standing(
+        mut refused: Vec<Self>,
+        batch: &[Request],
+        earlier: &[Self],
+        now: Timestamp,
+    ) -> Vec<Self> {
+        for failure in &mut refused {
+            let same = |f: &&Self| f.request == failure.request && f.code == failure.code;
+            if let Some(first) = earlier.iter().find(same) {
+                failure.since = first.since;
+            }
         }
-        self
+        let sent: Vec<String> = batch.iter().map(ToString::to_string).collect();
+        let is_recent = |f: &&Self| now.duration_since(f.last) < STANDS;
+        let others = earlier.iter().filter(|f| !sent.contains(&f.request));
+        refused.extend(others.filter(is_recent).cloned());
+        refused
     }
 }

@@ -45,7 +45,10 @@ pub(crate) fn next_batch(turn: &mut Turn<'_>) -> Vec<Request> {
         batch.into_iter().chain(outdated).collect::<Vec<_>>()
     });
     let batch = batch.filter(|batch| !batch.is_empty());
-    batch.unwrap_or_else(|| leftovers::due(turn, moving))
+    batch.unwrap_or_else(|| {
+        let leftovers = leftovers::due(turn, moving);
+        due(turn, leftovers)
+    })
 }
 
 /// The candidate, unless it is kept for its logs alone.

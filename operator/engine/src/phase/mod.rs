@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::machine::{Move, Turn, after};
 use crate::news::News;
 use crate::reason::Reason;
-use crate::{drain, flip};
+use crate::{commands, drain, flip};
 
 /// Takes one turn in the phase that the status names.
 pub(crate) fn step(turn: &mut Turn<'_>) -> Move {
@@ -165,23 +165,27 @@ fn superseded(turn: &mut Turn<'_>) -> Option<Move> {
         News::Superseded,
         format!("{} is given up for a newer spec", candidate.version),
     );
-    turn.next.candidate = None;
-    turn.void_verdict();
     let live_again = turn
         .next
         .live
         .as_ref()
         .is_some_and(|live| live.revision == turn.wanted);
     // Nothing new is begun while a person pauses.
-    if turn.invalid.is_some() || live_again || turn.asked.pause {
-        turn.enter(if turn.next.live.is_some() {
-            Phase::Live
-        } else {
-            Phase::Pending
-        });
-        return Some(Move::Changed);
+    let begins = turn.invalid.is_none() && !live_again && !turn.asked.pause;
+    if !begins {
+        commands::take_warm_back(turn);
     }
-    Some(start(turn))
+    turn.next.candidate = None;
+    turn.void_verdict();
+    if begins {
+        return Some(start(turn));
+    }
+    turn.enter(match (&turn.next.warm, &turn.next.live) {
+        (Some(_), _) => Phase::Warm,
+        (None, Some(_)) => Phase::Live,
+        (None, None) => Phase::Pending,
+    });
+    Some(Move::Changed)
 }
 
 /// Back to the old colour, whatever state the new one is in. On a first release there is none, and what

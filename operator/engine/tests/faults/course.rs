@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::drawing::undrawn;
 use crate::model::{
     Decisions, Fault, Known, MADE, Point, State, Story, Trail, World, difference, outcome,
 };
@@ -116,11 +117,12 @@ impl Runs<'_> {
     /// Plays a run that was cut to its end, whatever is known.
     pub fn go_on(&self, run: Run, fault: Fault) -> Option<String> {
         let mut world = run.world;
-        let (op, requests) = (world.op, 0);
+        let op = world.op;
         let point = Point {
             world: world.clone(),
             op,
-            requests,
+            requests: 0,
+            asks: false,
         };
         self.course.story.play(&mut world, op, false);
         self.failure(&point, fault, &world, !run.is_blind)
@@ -128,6 +130,7 @@ impl Runs<'_> {
 
     fn failure(&self, point: &Point, fault: Fault, world: &World, ends: bool) -> Option<String> {
         let mut wrong = world.api.checker.violations.clone();
+        wrong.extend(undrawn(world));
         // Who does not see its own writes, which cannot be, or sees too late what someone did, may end otherwise. The
         // other invariants hold all the same.
         if ends {

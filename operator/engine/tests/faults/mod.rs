@@ -125,7 +125,7 @@ fn every_story_survives_every_fault() {
     figures.put("scenarios", sums.len());
     figures.put("batches in all subsets", batches.count());
     let points = courses().iter().flat_map(|c| &c.points);
-    let (sends, waits): (Vec<_>, Vec<_>) = points.partition(|p| p.requests > 0);
+    let (sends, waits): (Vec<_>, Vec<_>) = points.partition(|p| p.sends());
     figures.put("fault points", sends.len());
     figures.put("points of waiting", waits.len());
     Sum::tell(sums, figures, started);
@@ -155,10 +155,8 @@ fn every_story_survives_a_crash_after_a_crash() {
 }
 
 fn crashes(points: &[Point]) -> impl Iterator<Item = (&Point, Fault)> {
-    let each = |point: &Point| Fault::crashes(point.requests);
-    points
-        .iter()
-        .flat_map(move |p| each(p).map(move |crash| (p, crash)))
+    let each = |point| Fault::crashes(point).map(move |crash| (point, crash));
+    points.iter().flat_map(each)
 }
 
 /// Where something is sent between any crash and the recovery from it, each such state once.
@@ -168,7 +166,7 @@ fn ways_on(course: &Course) -> (Runs<'_>, Vec<Point>) {
     let mut seen = HashSet::new();
     for (point, crash) in crashes(&course.points) {
         let run = runs.run(point, crash, true);
-        let sends = run.points.into_iter().filter(|p| p.requests > 0);
+        let sends = run.points.into_iter().filter(Point::sends);
         ways.extend(sends.filter(|p| {
             let state = p.world.state();
             seen.insert((state.digest, state.memory))

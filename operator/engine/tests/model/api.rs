@@ -1,6 +1,6 @@
 //! The API server of a world: every write of the operator is judged, and noted for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ pub struct Api {
     server: Server,
     /// Children of which no change is taken, by name: with 403 by a policy, with 429 by an API server that has no time.
     pub denied: BTreeMap<&'static str, u16>,
+    /// Children that may not be deleted, by name.
+    pub kept: BTreeSet<String>,
     /// The release as its operator knows it, where that is not as it is.
     pub behind: Option<Arc<Object>>,
     /// The namespace is being deleted.
@@ -35,10 +37,11 @@ impl Api {
         checker.before(call, self);
         let before = self.objects.of(call.kind).get(&*call.name).cloned();
         let changes = matches!(call.verb, Verb::Create | Verb::Apply | Verb::Merge);
+        let is_kept = call.verb == Verb::Delete && self.kept.contains(&*call.name);
         let denied = self.denied.get(&*call.name).filter(|_| changes);
-        let result = if let Some(code) = denied {
+        let result = if let Some(code) = denied.copied().or(is_kept.then_some(403)) {
             Err(Refusal {
-                code: *code,
+                code,
                 message: "denied by a policy".to_owned(),
             })
         } else if call.verb == Verb::Create && self.is_terminating {

@@ -31,8 +31,8 @@ pub enum Bug {
     EpochUnchecked,
     /// Writes carry no uid and resourceVersion.
     NoPrecondition,
-    /// The first Service is flipped, and the release counts as done.
-    OneServiceOnly,
+    /// A release whose first Service is flipped counts as done.
+    OneFlippedIsEnough,
     /// The apply of a live Service holds its selector.
     SelectorInApply,
     /// Conditions get a new transition time on each pass.
@@ -128,11 +128,6 @@ impl Bug {
             (Self::OldColourDeletedEarly, step @ Step::Requests(_)) if flips(step) => {
                 *step = Step::Requests(deletions(obs, old.live.as_ref()));
             }
-            (Self::OneServiceOnly, Step::Requests(requests))
-                if requests.iter().all(|r| matches!(r, Request::Flip { .. })) =>
-            {
-                requests.truncate(1);
-            }
             (Self::SelectorInApply, Step::Requests(requests)) => {
                 for request in requests {
                     if let Request::Apply { child, .. } = request
@@ -159,7 +154,7 @@ impl Bug {
             (Self::ConditionsRebuilt, step) => rebuild(step, obs, now),
             _ => {}
         }
-        if self == Self::OneServiceOnly
+        if self == Self::OneFlippedIsEnough
             && old.phase == Some(Phase::Switching)
             && obs
                 .services

@@ -123,7 +123,8 @@ impl World {
         for question in &self.shell.pending {
             format!("{:?} {}", question.key, question.attempt).hash(&mut sum);
         }
-        (&self.answers, &self.bad_journeys, &self.api.denied).hash(&mut sum);
+        (&self.answers, &self.bad_journeys).hash(&mut sum);
+        (&self.api.denied, &self.api.kept).hash(&mut sum);
         self.api.is_terminating.hash(&mut sum);
         (self.silent, self.deaf, self.clinging).hash(&mut sum);
         State {

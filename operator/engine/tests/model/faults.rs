@@ -18,6 +18,8 @@ pub enum Fault {
     Refused(usize, u16),
     /// No answer to the request of this index, which was carried out or not.
     NoAnswer(usize, bool),
+    /// The cluster moves on between what was read and what follows from that: no answer is of this moment.
+    Outrun,
     /// The process is stopped before it sends, replaced, and sends after so many passes of the other.
     Suspended(u32),
     /// Each kind is seen as it was so many states ago: each has a watch of its own.
@@ -27,9 +29,13 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Every crash within a batch of this many requests.
-    pub fn crashes(requests: usize) -> impl Iterator<Item = Self> {
-        subsets(requests).into_iter().map(Self::Crash)
+    /// Every crash at this point.
+    pub fn crashes(point: &Point) -> impl Iterator<Item = Self> {
+        let asking = point.asks.then_some(Self::Crash(0));
+        subsets(point.requests)
+            .into_iter()
+            .map(Self::Crash)
+            .chain(asking)
     }
 
     /// Everything that can happen to a batch of this many requests.
@@ -37,12 +43,13 @@ impl Fault {
         if requests == 0 {
             return Vec::new();
         }
-        let mut faults: Vec<Self> = Self::crashes(requests).collect();
+        let mut faults: Vec<Self> = subsets(requests).into_iter().map(Self::Crash).collect();
         for index in 0..requests {
             faults.extend(REFUSALS.map(|code| Self::Refused(index, code)));
             faults.extend([false, true].map(|done| Self::NoAnswer(index, done)));
         }
         faults.extend([1, 2, 3, 4, 6, 9, 14].map(Self::Suspended));
+        faults.push(Self::Outrun);
         faults
     }
 
@@ -64,6 +71,8 @@ impl Fault {
     /// Everything that can happen at this point.
     pub fn every(point: &Point) -> Vec<Self> {
         let mut faults = Self::of_writing(point.requests);
+        // Pods are asked again by whoever comes next: of what they are asked, only a crash can get lost.
+        faults.extend(point.asks.then_some(Self::Crash(0)));
         let history = &point.world.api.history;
         for age in 1..=history.ages() {
             faults.push(Self::Stale([age; KINDS.len()]));

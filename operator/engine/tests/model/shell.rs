@@ -68,6 +68,9 @@ impl World {
         self.advance_clock(jiff::SignedDuration::from_millis(1));
         let looked = self.looked();
         let (bug, fault) = (self.bug, self.fault.take());
+        if let Some(Fault::Outrun) = fault {
+            self.tick();
+        }
         let Some((release, decision)) = looked else {
             // A pass is over one release.
             self.crash();
@@ -211,7 +214,7 @@ impl World {
                     since: self.clock,
                     last: self.clock,
                 };
-                failed.push(failure.after(&self.shell.failures));
+                failed.push(failure);
             } else if call.verb == Verb::Status {
                 self.shell.written = Some(self.clock);
                 self.shell.known = version(&self.api.objects);
@@ -226,8 +229,11 @@ impl World {
             self.crash();
             return;
         }
-        if calls.iter().all(|(_, call)| call.verb != Verb::Status) {
-            self.shell.failures = failed;
+        let batch = calls.iter().filter_map(|(request, _)| request.as_ref());
+        let batch: Vec<Request> = batch.map(|(wanted, _)| (*wanted).clone()).collect();
+        if !batch.is_empty() {
+            let earlier = std::mem::take(&mut self.shell.failures);
+            self.shell.failures = Failure::standing(failed, &batch, &earlier, self.clock);
         }
         if refused {
             // As the controller pauses after a refusal.

@@ -129,12 +129,20 @@ impl Story {
 }
 
 #[derive(Clone)]
-/// A point at which a fault can strike: the world before a pass, the operation it belongs to, and
-/// how many requests it sends, if any.
+/// A point at which a fault can strike: the world before a pass, the operation it belongs to, how many requests it
+/// sends, if any, and whether it asks pods.
 pub struct Point {
     pub world: World,
     pub op: usize,
     pub requests: usize,
+    pub asks: bool,
+}
+
+impl Point {
+    /// Whether anything is sent, and not only waited for.
+    pub const fn sends(&self) -> bool {
+        self.requests > 0 || self.asks
+    }
 }
 
 impl Story {
@@ -164,17 +172,18 @@ impl World {
         let pass = self.pass();
         let requests = match pass {
             Pass::Acted(requests) => requests,
-            Pass::Asked => 1,
-            Pass::Idle(_) => 0,
+            Pass::Asked | Pass::Idle(_) => 0,
         };
+        let asks = pass == Pass::Asked;
         // Who waits might act on what was before, once for each state.
         let is_same = |p: &Point| p.world.api.version == world.api.version;
-        if requests > 0 || !tape.last().is_some_and(is_same) {
+        if requests > 0 || asks || !tape.last().is_some_and(is_same) {
             let op = self.op;
             tape.push(Point {
                 world,
                 op,
                 requests,
+                asks,
             });
         }
         self.tape = Some(tape);

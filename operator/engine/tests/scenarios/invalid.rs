@@ -5,12 +5,13 @@ use serde_json::json;
 use changeover_crds::names;
 use changeover_engine::revision_of;
 
-use crate::model::{Story, World, exchange, live, spec};
+use crate::model::{Story, World, exchange, live, spec, warm};
 
 use super::{stories, until_idle};
 
 stories!(
     path_that_runs_away,
+    scale_in_a_spec_that_cannot_be_carried_out,
     port_moved_while_warm,
     port_moved_in_two_steps_before_the_switch,
     admin_port_moved_while_warm,
@@ -39,6 +40,23 @@ fn path_that_runs_away() -> Story {
         .when(|w| w.delete("Service", "shop-user"))
         .then("live is repaired all the same", |w| {
             assert!(!w.raw("Service", "shop-user").is_null());
+        })
+}
+
+/// All of a spec is carried out, or nothing.
+fn scale_in_a_spec_that_cannot_be_carried_out() -> Story {
+    Story::given("scale in a spec that cannot be carried out", warm())
+        .when(|w| {
+            w.apply(spec("2", |s| {
+                s["services"][0]["replicas"] = 1.into();
+                s["services"][1]["config"]["USER_URL"] = "http://elsewhere".into();
+            }));
+        })
+        .then("no colour is scaled", |w| {
+            is_stalled(w, "USER_URL is set by the operator");
+            for name in ["shop-user-blue", "shop-user-green"] {
+                assert_eq!(w.raw("Deployment", name)["spec"]["replicas"], 2, "{name}");
+            }
         })
 }
 

@@ -17,6 +17,7 @@ mod invalid;
 mod labels;
 mod lost;
 mod pause;
+mod policies;
 mod reads;
 mod refuse;
 mod rejected;
@@ -68,6 +69,7 @@ pub fn all() -> Vec<Story> {
         release::all(),
         refuse::all(),
         rejected::all(),
+        policies::all(),
         supersede::all(),
         switch::all(),
         children::all(),

@@ -1,14 +1,12 @@
 //! Candidates that clients never see.
 
-use std::collections::BTreeMap;
-
 use changeover_engine::{Question, QuestionKey, Record};
 use jiff::SignedDuration;
 
 use crate::model::{Fate, Story, World, exchange, live, spec};
 
 use super::lost::is_live;
-use super::{stories, until_idle};
+use super::stories;
 
 stories!(
     broken_probe,
@@ -23,7 +21,6 @@ stories!(
     crash,
     no_node,
     never_ready,
-    policy_takes_no_change_of_what_is_live,
     invalid_spec,
     invalid_spec_while_preparing,
 );
@@ -239,35 +236,6 @@ fn never_ready() -> Story {
     failing("never ready", Fate::NeverReady).then("the message says so", |w| {
         says(w, "its readiness probe does not pass yet")
     })
-}
-
-/// Whoever tightens a policy releases the version that satisfies it, over one that does not.
-fn policy_takes_no_change_of_what_is_live() -> Story {
-    Story::given("policy takes no change of what is live", live())
-        .when(|w| {
-            w.api.denied = BTreeMap::from([("shop-trade-blue", 403)]);
-            w.apply(exchange("2"));
-        })
-        .during("Baking", |w| {
-            // Someone deletes what is live now, while the old colour is refused.
-            w.delete("Service", "shop-user");
-        })
-        .during("Warm", |w| {
-            until_idle(w);
-            assert_eq!(w.status().live.unwrap().version, "2");
-            let selector = &w.raw("Service", "shop-user")["spec"]["selector"];
-            assert_eq!(selector["changeover.dev/colour"], "green");
-            let (reason, message) = w.condition("Stalled").unwrap();
-            assert_eq!(reason, "Refused");
-            assert!(message.contains("denied by a policy"), "{message}");
-            w.api.denied.clear();
-            w.advance_clock(SignedDuration::from_secs(10));
-        })
-        .then("what was refused is tried again", |w| {
-            assert!(w.condition("Stalled").is_none());
-            let labels = &w.raw("Deployment", "shop-trade-blue")["metadata"]["labels"];
-            assert_eq!(labels["changeover.dev/generation"], "2");
-        })
 }
 
 fn collide(w: &mut World) {

@@ -2,7 +2,7 @@
 
 use changeover_crds::Outcome;
 
-use crate::model::{Fate, Story, World, live, spec, warm};
+use crate::model::{Fate, Story, World, exchange, live, spec, warm};
 
 use super::lost::is_live;
 use super::{stories, until_idle};
@@ -16,6 +16,11 @@ stories!(
     rollback_of_a_revert_that_grows,
     revert_to_what_has_a_service_more,
     pause_after_the_window_of_a_revert,
+    revert_taken_back_while_it_waits,
+    revert_taken_back_while_verifying,
+    revert_given_up_for_a_spec_that_cannot_be_carried_out,
+    revert_given_up_for_a_newer_version_while_paused,
+    revert_taken_back_after_the_window,
 );
 
 /// 2 is live, and the spec names 1 again, which is warm. A person has to approve it.
@@ -133,5 +138,64 @@ fn pause_after_the_window_of_a_revert() -> Story {
         .then("it opens no window again", |w| {
             nothing_to_do(w);
             assert_eq!(w.phase(), "AwaitingApproval");
+        })
+}
+
+/// What was warm is so again, for as long as it would have been.
+fn still_warm(w: &World) {
+    assert_eq!(w.phase(), "Warm");
+    let status = w.status();
+    assert_eq!(status.live.unwrap().version, "2");
+    assert_eq!(status.warm.unwrap().version, "1");
+    let left = status.warm_until.unwrap().0.duration_since(w.clock);
+    assert!(left.as_secs() <= 1800, "{left:?}");
+    assert_eq!(w.cluster.made(), 10, "no pod was made");
+}
+
+fn revert_taken_back_while_it_waits() -> Story {
+    reverted("revert taken back while it waits")
+        .during("AwaitingApproval", |w| w.apply(exchange("2")))
+        .then("there still is a way back", still_warm)
+        .when(|w| w.annotate("rollback", "1"))
+        .then("of one flip", |w| {
+            is_live(w, "RolledBack", "1");
+            assert_eq!(w.cluster.made(), 10, "no pod was made");
+        })
+}
+
+fn revert_taken_back_while_verifying() -> Story {
+    reverted("revert taken back while verifying")
+        .during("Verifying", |w| w.apply(exchange("2")))
+        .then("there still is a way back", still_warm)
+}
+
+fn revert_given_up_for_a_spec_that_cannot_be_carried_out() -> Story {
+    reverted("revert given up for a spec that cannot be carried out")
+        .during("Preparing", |w| {
+            w.apply(spec("3", |s| {
+                s["services"][1]["config"]["USER_URL"] = "http://elsewhere".into();
+            }));
+        })
+        .then("there still is a way back", still_warm)
+}
+
+fn revert_given_up_for_a_newer_version_while_paused() -> Story {
+    reverted("revert given up for a newer version while paused")
+        .when(|w| {
+            w.annotate("pause", "true");
+            w.apply(exchange("3"));
+        })
+        .then("there still is a way back", still_warm)
+        .when(|w| w.annotate("pause", ""))
+        .then("and then its turn", |w| is_live(w, "Warm", "3"))
+}
+
+fn revert_taken_back_after_the_window() -> Story {
+    reverted("revert taken back after the window")
+        .after(1801)
+        .when(|w| w.apply(exchange("2")))
+        .then("what was warm goes", |w| {
+            is_live(w, "Live", "2");
+            assert!(w.raw("Deployment", "shop-user-blue").is_null());
         })
 }

@@ -4,15 +4,16 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::model::{Story, exchange, warm};
+use crate::model::{Story, exchange, live, warm};
 
 use super::lost::is_live;
-use super::stories;
+use super::{stories, until_idle};
 
 stories!(
     pod_on_a_node_that_is_gone,
     pod_that_a_person_took_out,
     live_service_that_lost_its_owner,
+    live_service_whose_name_is_taken,
 );
 
 /// Its deletion is never confirmed. What clients asked of it ended with it.
@@ -92,5 +93,26 @@ fn live_service_that_lost_its_owner() -> Story {
             let selector = &w.raw("Service", "shop-trade")["spec"]["selector"];
             assert_eq!(selector["changeover.dev/colour"], "blue");
             assert!(w.raw("Deployment", "shop-trade-green").is_null());
+        })
+}
+
+/// Another chart takes the name while it is free.
+fn live_service_whose_name_is_taken() -> Story {
+    Story::given("live Service whose name is taken", live())
+        .when(|w| {
+            w.delete("Service", "shop-trade");
+            w.create("Service", "shop-trade");
+            until_idle(w);
+            assert!(w.condition("Ready").is_none(), "its clients are not served");
+            let (reason, message) = w.condition("Stalled").unwrap();
+            assert_eq!(reason, "NameTaken");
+            let words = "create Service shop-trade ";
+            assert!(message.starts_with(words), "{message}");
+            w.delete("Service", "shop-trade");
+            w.advance_clock(SignedDuration::from_secs(10));
+        })
+        .then("it is made again once the name is free", |w| {
+            is_live(w, "Live", "1");
+            assert!(w.condition("Ready").is_some());
         })
 }

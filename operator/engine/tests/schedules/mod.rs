@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use changeover_figures::Figures;
 
+use crate::drawing::undrawn;
 use crate::model::{Decisions, Pass, World};
 use crate::parallel::{in_parallel, number};
 use dice::Dice;
@@ -76,10 +77,14 @@ impl Grown {
         self.passes += after.passes - before.passes;
         let judged = after.api.checker.judged - before.api.checker.judged;
         self.judged += usize::try_from(judged).unwrap();
-        if !after.api.checker.violations.is_empty() {
+        if is_wrong(after) {
             self.failed.push(schedule());
         }
     }
+}
+
+fn is_wrong(world: &World) -> bool {
+    !world.api.checker.violations.is_empty() || undrawn(world).next().is_some()
 }
 
 fn grow(stem: &Schedule) -> Grown {
@@ -97,7 +102,7 @@ fn grow(stem: &Schedule) -> Grown {
             grown.count(|| stem.parted(index, last), &world, &branch);
         }
         next(&mut world, stem, *event);
-        if !world.api.checker.violations.is_empty() {
+        if is_wrong(&world) {
             break; // a branch would tell the same again
         }
     }
@@ -158,17 +163,19 @@ fn smallest(mut schedule: Schedule) -> String {
     while index > 0 {
         index -= 1;
         let event = schedule.events.remove(index);
-        if play(&schedule).0.api.checker.violations.is_empty() {
+        if !is_wrong(&play(&schedule).0) {
             schedule.events.insert(index, event);
         }
     }
     let (world, told) = play(&schedule);
+    let mut violations = world.api.checker.violations.clone();
+    violations.extend(undrawn(&world));
     format!(
         "ENGINE_SEED={}, {} services:\n  {}\n{}\n{}",
         schedule.seed,
         schedule.exchange.services,
         told.join("\n  "),
-        world.api.checker.violations.join("\n"),
+        violations.join("\n"),
         world.told()
     )
 }

@@ -1,0 +1,114 @@
+//! Admission policies and webhooks that take what the operator writes for their own business.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use crate::model::{Story, World, exchange, live, spec, warm};
+
+use super::lost::is_live;
+use super::{stories, until_idle};
+
+stories!(
+    policy_takes_no_change_of_what_is_live,
+    policy_takes_no_change_of_either_colour,
+    policy_takes_no_deletion,
+    webhook_that_is_away,
+);
+
+/// Whoever tightens a policy releases the version that satisfies it, over one that does not.
+fn policy_takes_no_change_of_what_is_live() -> Story {
+    Story::given("policy takes no change of what is live", live())
+        .when(|w| {
+            w.api.denied = BTreeMap::from([("shop-trade-blue", 403)]);
+            w.apply(exchange("2"));
+        })
+        .during("Baking", |w| {
+            // Someone deletes what is live now, while the old colour is refused.
+            w.delete("Service", "shop-user");
+        })
+        .during("Warm", |w| {
+            until_idle(w);
+            assert_eq!(w.status().live.unwrap().version, "2");
+            let selector = &w.raw("Service", "shop-user")["spec"]["selector"];
+            assert_eq!(selector["changeover.dev/colour"], "green");
+            let (reason, message) = w.condition("Stalled").unwrap();
+            assert_eq!(reason, "Refused");
+            assert!(message.contains("denied by a policy"), "{message}");
+            w.api.denied.clear();
+            w.advance_clock(SignedDuration::from_secs(10));
+        })
+        .then("what was refused is tried again", |w| {
+            assert!(w.condition("Stalled").is_none());
+            let labels = &w.raw("Deployment", "shop-trade-blue")["metadata"]["labels"];
+            assert_eq!(labels["changeover.dev/generation"], "2");
+        })
+}
+
+/// Any edit of the spec marks all Deployments: of two that are refused in turn, neither holds up what is asked beside.
+fn policy_takes_no_change_of_either_colour() -> Story {
+    Story::given("policy takes no change of either colour", live())
+        .when(|w| w.apply(exchange("2")))
+        .during("Baking", |w| {
+            w.api.denied = BTreeMap::from([("shop-user-blue", 403), ("shop-user-green", 403)]);
+            w.apply(spec("2", |s| s["keepFailed"] = "1m".into()));
+        })
+        .during("Warm", |w| {
+            until_idle(w);
+            assert_eq!(w.status().live.unwrap().version, "2");
+            let (reason, message) = w.condition("Stalled").unwrap();
+            assert_eq!(reason, "Refused");
+            assert!(message.contains("denied by a policy"), "{message}");
+            w.api.denied.clear();
+            w.advance_clock(SignedDuration::from_secs(10));
+        })
+        .then("what was refused is tried again", |w| {
+            assert!(w.condition("Stalled").is_none());
+            for name in ["shop-user-blue", "shop-user-green"] {
+                let labels = &w.raw("Deployment", name)["metadata"]["labels"];
+                assert_eq!(labels["changeover.dev/generation"], "3", "{name}");
+            }
+        })
+}
+
+fn policy_takes_no_deletion() -> Story {
+    Story::given("policy takes no deletion", warm())
+        .when(|w| {
+            let old = w.api.list("ConfigMap").map(World::name_of);
+            w.api.kept = old.collect();
+            w.apply(exchange("3"));
+        })
+        .during("Baking", |w| assert!(!w.api.kept.is_empty()))
+        .during("Warm", |w| {
+            until_idle(w);
+            assert_eq!(w.status().live.unwrap().version, "3");
+            let (reason, message) = w.condition("Stalled").unwrap();
+            assert_eq!(reason, "Refused");
+            assert!(message.starts_with("delete ConfigMap shop-"), "{message}");
+            w.api.kept.clear();
+            w.advance_clock(SignedDuration::from_secs(10));
+        })
+        .then("once it may, it is made up for", |w| {
+            is_live(w, "Warm", "3");
+            assert!(w.condition("Stalled").is_none());
+        })
+}
+
+/// What passes by itself is waited for, but not for ever.
+fn webhook_that_is_away() -> Story {
+    Story::given("webhook that is away", live())
+        .when(|w| {
+            w.api.denied = BTreeMap::from([("shop-trade-blue", 500)]);
+            w.apply(spec("2", |s| s["progressDeadline"] = "2m".into()));
+        })
+        .during("Warm", |w| {
+            assert_eq!(w.status().live.unwrap().version, "2");
+            w.api.denied.clear();
+            w.advance_clock(SignedDuration::from_secs(10));
+        })
+        .then("it is made up for", |w| {
+            assert!(w.condition("Stalled").is_none());
+            let labels = &w.raw("Deployment", "shop-trade-blue")["metadata"]["labels"];
+            assert_eq!(labels["changeover.dev/generation"], "2");
+        })
+}
