@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use changeover_crds::{ExchangeRelease, ExchangeReleaseStatus, names};
-use changeover_engine::{Child, Failure, Flipped, Kind, Request, Target};
+use changeover_engine::{Child, Failure, Flipped, Kind, Request, Standing, Target};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
@@ -40,30 +40,27 @@ pub async fn carry_out(scope: Scope<'_>, requests: &[Request]) -> Outcome {
     let mut outcome = Outcome::default();
     for (wanted, request, answer, at) in answers {
         let (verb, kind, name) = (request.verb(), request.kind().as_str(), request.name());
-        match answer {
+        let failure = match answer {
             Ok(changed) => {
                 tracing::info!(verb, kind, name, changed, "carried out");
                 outcome.progress |= changed;
                 outcome.flipped.extend(request.flipped(at));
+                (!changed && verb == "apply").then(|| Failure::in_vain(wanted, at))
             }
             Err(error) => {
                 tracing::warn!(verb, kind, name, %error, "refused");
                 metrics.refused(verb, error.reason());
-                if matches!(error.code(), 404 | 409) && verb != "create" {
-                    outcome.is_stale = true;
-                } else {
-                    outcome.failures.push(Failure {
-                        request: wanted.to_string(),
-                        name: name.to_owned(),
-                        code: error.code(),
-                        message: error.to_string(),
-                        is_terminating: error.is_terminating(),
-                        since: at,
-                        last: at,
-                    });
-                }
+                let is_stale = matches!(error.code(), 404 | 409) && verb != "create";
+                outcome.is_stale |= is_stale;
+                (!is_stale).then(|| Failure {
+                    code: error.code(),
+                    message: error.to_string(),
+                    is_terminating: error.is_terminating(),
+                    ..Failure::of(wanted, at)
+                })
             }
-        }
+        };
+        outcome.failures.extend(failure);
     }
     outcome
 }
@@ -103,14 +100,17 @@ impl Scope<'_> {
     ) -> (Cow<'r, Request>, Result<bool, CallError>) {
         let answer = self.try_as::<K>(request).await;
         let is_refused = |error: &CallError| matches!(error.code(), 409 | 422);
-        if request.verb() == "create"
-            && answer.as_ref().is_err_and(is_refused)
-            && let Some(instead) = self.instead::<K>(request).await
-        {
-            let answer = self.try_as::<K>(&instead).await;
-            return (Cow::Owned(instead), answer);
+        if request.verb() != "create" || !answer.as_ref().is_err_and(is_refused) {
+            return (Cow::Borrowed(request), answer);
         }
-        (Cow::Borrowed(request), answer)
+        match self.standing::<K>(request).await {
+            Some(Standing::Lost(reclaim)) => {
+                let answer = self.try_as::<K>(&reclaim).await;
+                (Cow::Owned(reclaim), answer)
+            }
+            Some(Standing::Made) => (Cow::Borrowed(request), Ok(true)),
+            Some(Standing::Foreign) | None => (Cow::Borrowed(request), answer),
+        }
     }
 
     async fn try_as<K: Kept>(&self, request: &Request) -> Result<bool, CallError> {
@@ -154,13 +154,17 @@ impl Scope<'_> {
         Ok(true)
     }
 
-    /// What holds the name, or the address, of a child that cannot be made may be what watches do not show: the child,
-    /// without its label.
-    async fn instead<K: Kept>(&self, refused: &Request) -> Option<Request> {
+    /// What holds the name, or the address, of a child that cannot be made may be what watches do not show, or not yet:
+    /// the child.
+    async fn standing<K: Kept>(&self, refused: &Request) -> Option<Standing> {
         let (kind, name) = (refused.kind().as_str(), refused.name());
         self.ctx.metrics.request("get", kind);
-        let standing = bounded(self.api::<K>().get(name)).await.ok()?;
-        refused.instead(&standing)
+        let object = bounded(self.api::<K>().get(name)).await.ok()?;
+        let standing = refused.standing(&object);
+        if matches!(standing, Standing::Made) {
+            K::shelf(self.cache).learn(object);
+        }
+        Some(standing)
     }
 
     async fn label<K: Kept>(&self, target: &Target, labels: Value) -> Result<bool, CallError> {

@@ -18,6 +18,7 @@ use kube::api::ListParams;
 use crate::cache::Kept;
 use crate::client::{CallError, bounded};
 use crate::context::Scope;
+use crate::memory::LOOK;
 use crate::shelf::Watched;
 use crate::slim;
 
@@ -29,6 +30,8 @@ pub struct Look<'a> {
     pub uid: String,
     /// What is to be read first.
     wanted: Reads,
+    /// Whether that is only because nothing was read for long.
+    in_passing: bool,
 }
 
 impl<'a> Look<'a> {
@@ -36,11 +39,13 @@ impl<'a> Look<'a> {
         let uid = shown.uid().unwrap_or_default();
         scope.ctx.memory.begin(&uid);
         let is_due = scope.ctx.memory.must_look(&uid, Instant::now());
+        let in_passing = scope.cache.is_filled();
         Self {
             scope,
             shown,
             uid,
-            wanted: if is_due || !scope.cache.is_filled() {
+            in_passing,
+            wanted: if is_due || !in_passing {
                 Reads::EVERYTHING
             } else {
                 Reads::NOTHING
@@ -57,6 +62,7 @@ impl<'a> Look<'a> {
     /// What was read does not hold any more, or is not enough: so much is read anew.
     pub fn again(&mut self, reads: Reads) {
         self.wanted = reads;
+        self.in_passing = false;
     }
 
     /// The release as it is after a write of ours.
@@ -71,8 +77,17 @@ impl<'a> Look<'a> {
         if !memory.has_notes(&self.uid) {
             return Ok(None); // the watch saw it go
         }
-        let reads = std::mem::replace(&mut self.wanted, Reads::NOTHING);
-        self.read_children(reads.children).await?;
+        let mut reads = std::mem::replace(&mut self.wanted, Reads::NOTHING);
+        if let Err(error) = self.read_children(reads.children).await {
+            if !self.in_passing {
+                return Err(error);
+            }
+            // Whatever is decided on what watches showed says itself what must be read for it.
+            let (name, namespace) = (&self.scope.of.name, &self.scope.of.namespace);
+            tracing::warn!(name, namespace, %error, "not everything can be listed; tried again in {LOOK:?}");
+            reads.children = Children::Nothing;
+            memory.spare(&self.uid, Instant::now());
+        }
         // The release comes last. Read earlier, it might not know yet that it is being deleted, while its
         // children already are: they would be made again.
         let known = memory.known(self.shown).filter(|_| !reads.release);

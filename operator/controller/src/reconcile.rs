@@ -106,7 +106,7 @@ async fn go_on(look: &mut Look<'_>, notices: &mut Vec<Notice>) -> Result<Option<
                         None
                     }
                     Written::Outdated => None,
-                    Written::Refused => Some(SHORT_PAUSE),
+                    Written::Refused(pause) => Some(pause),
                 }
             }
             Step::Requests(requests) => carry_out(look, &seen, requests).await,
@@ -145,8 +145,8 @@ enum Written {
     Yes(Vec<Notice>),
     /// Someone changed the release before.
     Outdated,
-    /// It does not fit the definition in the cluster.
-    Refused,
+    /// It does not fit the definition in the cluster; it is tried again after so long.
+    Refused(Duration),
 }
 
 async fn write_status(
@@ -173,7 +173,7 @@ async fn write_status(
                     look.again(Reads::RELEASE);
                     Ok(Written::Outdated)
                 }
-                422 => Ok(Written::Refused),
+                422 => Ok(Written::Refused(refused(look, seen, &error))),
                 _ => {
                     let doubt = Doubt::of(old, status, news);
                     ctx.memory
@@ -185,6 +185,28 @@ async fn write_status(
             }
         }
     }
+}
+
+/// Notes that the status does not fit the definition in the cluster, which is the only place left to tell it; how long
+/// to wait.
+fn refused(look: &Look<'_>, seen: &Observation, error: &CallError) -> Duration {
+    let (name, namespace) = (look.shown.name_any(), look.shown.namespace());
+    tracing::warn!(name, namespace, %error, "status refused: the CustomResourceDefinition in the cluster may be older than this operator; apply the chart's");
+    let now = Timestamp::now();
+    let failure = Failure {
+        request: "write the status".to_owned(),
+        name: name.clone(),
+        code: error.code(),
+        message: error.to_string(),
+        is_terminating: false,
+        since: now,
+        last: now,
+    };
+    let failures = Failure::standing(vec![failure], &[], &seen.failures, now);
+    let pause = pause_after(failures.get(..1).unwrap_or_default());
+    let memory = &look.scope.ctx.memory;
+    memory.note(&look.uid, |notes| notes.failures = failures);
+    pause.unwrap_or(SHORT_PAUSE)
 }
 
 async fn carry_out(

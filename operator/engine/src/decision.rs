@@ -118,6 +118,17 @@ pub struct Target {
     pub resource_version: String,
 }
 
+/// What holds the name of a child that could not be made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standing {
+    /// The child: an answer was lost, and the watch is late.
+    Made,
+    /// The child, without the label by which it is found: this puts it back.
+    Lost(Request),
+    /// What is none of the release's, or on its way out.
+    Foreign,
+}
+
 /// One write to the API server. Each that touches an existing object carries its uid and
 /// resourceVersion: a leader that was replaced is refused with 409.
 #[derive(Clone, Debug, PartialEq)]
@@ -212,23 +223,25 @@ impl Request {
         }
     }
 
-    /// What to send instead of a POST whose name is taken: the object that holds it may be the release's, and only
-    /// have lost the label by which it is found.
+    /// What holds the name of a POST that was refused for it.
     #[must_use]
-    pub fn instead(&self, standing: &impl ResourceExt) -> Option<Self> {
+    pub fn standing(&self, object: &impl ResourceExt) -> Standing {
         let Self::Create(child) = self else {
-            return None;
+            return Standing::Foreign;
         };
-        let metadata = child.manifest.get("metadata")?;
-        let owner = metadata.pointer("/ownerReferences/0/uid")?;
-        let label = metadata
-            .get("labels")
-            .and_then(|labels| labels.get(names::RELEASE));
-        let is_ours = controller_of(standing).is_some_and(|o| *owner == *o.uid);
-        let is_lost = standing.meta().deletion_timestamp.is_none()
-            && label.and_then(Value::as_str)
-                != standing.labels().get(names::RELEASE).map(String::as_str);
-        (is_ours && is_lost).then(|| Self::Reclaim(target(child.kind, standing)))
+        let of_child = |at| child.manifest.pointer(at);
+        let owner = of_child("/metadata/ownerReferences/0/uid").and_then(Value::as_str);
+        let is_ours = owner.is_some() && controller_of(object).map(|o| o.uid.as_str()) == owner;
+        if !is_ours || object.meta().deletion_timestamp.is_some() {
+            return Standing::Foreign;
+        }
+        let label = of_child("/metadata/labels").and_then(|labels| labels.get(names::RELEASE));
+        let found = object.labels().get(names::RELEASE).map(String::as_str);
+        if label.and_then(Value::as_str) == found {
+            Standing::Made
+        } else {
+            Standing::Lost(Self::Reclaim(target(child.kind, object)))
+        }
     }
 
     /// The service whose live Service this points to a colour, and the epoch.

@@ -108,7 +108,7 @@ pub(crate) fn not_carried_out(world: World<'_>, requests: &[Request]) -> String 
 
 /// Not passed by waiting for a moment: neither an overload nor an outage.
 const fn is_final(code: u16) -> bool {
-    matches!(code, 400..=428 | 430..=499)
+    matches!(code, 200 | 400..=428 | 430..=499)
 }
 
 fn is_refusal(failure: &Failure, request: &Request) -> bool {

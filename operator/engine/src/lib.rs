@@ -47,7 +47,7 @@ mod upkeep;
 mod words;
 mod world;
 
-pub use decision::{Child, Decision, Kind, Notice, Request, Step, Target};
+pub use decision::{Child, Decision, Kind, Notice, Request, Standing, Step, Target};
 pub use hash::revision_of;
 pub use judge::{Answer, judge};
 pub use machine::decide;

@@ -72,6 +72,9 @@ impl Flipped {
     }
 }
 
+/// The code of what was taken all the same.
+const IN_VAIN: u16 = 200;
+
 /// How long a refusal counts of what is not tried again: longer than a repair is put off.
 const STANDS: SignedDuration = SignedDuration::from_secs(10);
 
@@ -82,7 +85,7 @@ pub struct Failure {
     pub request: String,
     /// Name of the object.
     pub name: String,
-    /// HTTP status code; 0 when no answer came.
+    /// HTTP status code; 0 when no answer came, 200 where nothing came of it.
     pub code: u16,
     /// What the API server said.
     pub message: String,
@@ -95,6 +98,30 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// That no answer came to a request, the first time.
+    #[must_use]
+    pub fn of(request: &Request, at: Timestamp) -> Self {
+        Self {
+            request: request.to_string(),
+            name: request.name().to_owned(),
+            code: 0,
+            message: String::new(),
+            is_terminating: false,
+            since: at,
+            last: at,
+        }
+    }
+
+    /// That an apply was taken, and changed nothing of what it was to change.
+    #[must_use]
+    pub fn in_vain(request: &Request, at: Timestamp) -> Self {
+        Self {
+            code: IN_VAIN,
+            message: "it was taken, and what it sets is not so: an admission webhook may set it otherwise".to_owned(),
+            ..Self::of(request, at)
+        }
+    }
+
     /// How long it has been refused.
     #[must_use]
     pub fn lasted(&self) -> SignedDuration {

@@ -50,6 +50,7 @@ pub(crate) fn tell(turn: &Turn<'_>) -> (Vec<Question>, Option<Timestamp>) {
             match due.filter(|due| *due > turn.now) {
                 Some(due) => next = Some(next.map_or(due, |n| n.min(due))),
                 None => {
+                    let epoch = fence(turn, epoch);
                     let call = AdminCall::Role { epoch, live };
                     let asked = question(turn, pod, port, key, call);
                     questions.extend(asked.map(|q| Question {
@@ -61,4 +62,13 @@ pub(crate) fn tell(turn: &Turn<'_>) -> (Vec<Question>, Option<Timestamp>) {
         }
     }
     (questions, next)
+}
+
+/// The epoch as pods keep it, in a database that outlives the release: of one that is deleted and created again epochs
+/// begin anew, and must be later than all before. So it is counted from the milliseconds of its creation.
+fn fence(turn: &Turn<'_>, epoch: i64) -> i64 {
+    let created = turn.world.release().metadata.creation_timestamp.as_ref();
+    created
+        .map_or(0, |at| at.0.as_millisecond())
+        .saturating_add(epoch)
 }

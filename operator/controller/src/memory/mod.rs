@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 
 use crate::shelf::Watched;
 pub use doubt::Doubt;
+pub use read::LOOK;
 use read::Read;
 
 mod doubt;

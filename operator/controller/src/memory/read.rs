@@ -15,7 +15,7 @@ use crate::slim;
 pub(super) const FRESH: Duration = Duration::from_millis(500);
 
 /// How long nothing is read: a watch may have missed something.
-pub(super) const LOOK: Duration = Duration::from_secs(60);
+pub const LOOK: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 pub(super) struct Read {
@@ -93,6 +93,11 @@ impl Memory {
         let notes = self.lock();
         let fresh = notes.get(uid).map(|notes| notes.read.fresh(now));
         fresh.unwrap_or(Reads::NOTHING).cover(reads)
+    }
+
+    /// That everything cannot be read now is no reason to try at once again.
+    pub fn spare(&self, uid: &str, now: Instant) {
+        self.note(uid, |notes| notes.read.everything = Some(now));
     }
 
     /// Whether nothing was read for too long. A release that is new here was just read: the watches begin with

@@ -44,19 +44,22 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
         let why = format!("too few pods ready since {since:.0}{trouble}");
         return super::go_back(turn, Reason::LiveDegraded, &why);
     }
-    let walked = journeys(turn, &live);
-    if let Walked::Failed(why) = walked {
-        return super::go_back(turn, Reason::JourneyFailed, &why);
-    }
-    let (questions, journeys_at, all_passed) = walked.asked();
+    let going = match journeys(turn, &live) {
+        Ok(going) => going,
+        Err(why) => return super::go_back(turn, Reason::JourneyFailed, &why),
+    };
     let over = turn.deadline();
-    if turn.now >= over && all_passed && !turn.asked.pause {
+    if turn.now >= over && going.all_passed && !turn.asked.pause {
         return settle(turn);
     }
     describe(turn);
+    if let Some(why) = going.unasked {
+        turn.why.message = format!("{}; {why}", turn.why.message);
+    }
     let bake = turn.next.bake.get_or_insert_default();
     bake.degraded_since = since.map(MicroTime);
-    beside(turn, questions, [Some(over), journeys_at, since.map(later)])
+    let times = [Some(over), going.next, since.map(later)];
+    beside(turn, going.questions, times)
 }
 
 /// Repairs, then what is asked beside: journeys, the drain of the old colour, roles.
@@ -176,58 +179,46 @@ fn degraded_since(turn: &Turn<'_>, live: &ColourStatus) -> Option<Timestamp> {
     is_degraded.then(|| known.map_or(turn.now, |t| t.0))
 }
 
-enum Walked {
-    Failed(String),
-    Going {
-        questions: Vec<Question>,
-        next: Option<Timestamp>,
-        all_passed: bool,
-    },
+/// How journeys go on while a colour bakes.
+#[derive(Default)]
+struct Going {
+    questions: Vec<Question>,
+    /// When one is due again.
+    next: Option<Timestamp>,
+    all_passed: bool,
+    /// Why one cannot be asked for.
+    unasked: Option<String>,
 }
 
-impl Walked {
-    fn asked(self) -> (Vec<Question>, Option<Timestamp>, bool) {
-        match self {
-            Self::Going {
-                questions,
-                next,
-                all_passed,
-            } => (questions, next, all_passed),
-            Self::Failed(_) => (Vec::new(), None, false),
-        }
-    }
-}
-
-/// Sends journeys through the live Services, again and again.
-fn journeys(turn: &Turn<'_>, live: &ColourStatus) -> Walked {
+/// Sends journeys through the live Services, again and again; why one has failed, if so.
+fn journeys(turn: &Turn<'_>, live: &ColourStatus) -> Result<Going, String> {
     let epoch = turn.next.switch.as_ref().map_or(0, |s| s.epoch);
     let through = Through::Live(epoch);
-    let (mut questions, mut next) = (Vec::new(), None);
     let journeys = turn.plan().verification.journeys;
+    let mut going = Going::default();
     for journey in &journeys {
         let due = match journeying::standing(turn, journey, &through) {
             Journeying::Passed(at) if at > turn.now => Journeying::At(at),
             Journeying::Passed(_) => Journeying::Now(1),
             Journeying::Failed(attempts, why) if attempts >= FAILURES => {
-                return Walked::Failed(format!("{why} ({attempts} times in a row)"));
+                return Err(format!("{why} ({attempts} times in a row)"));
             }
             Journeying::Failed(..) => journeying::again(turn, journey, &through),
             other => other,
         };
         match due {
-            Journeying::At(at) => next = soonest([next, Some(at)]),
+            Journeying::At(at) => going.next = soonest([going.next, Some(at)]),
             Journeying::Now(attempt) => {
-                let question = journeying::question(turn, journey, live, &through, attempt);
                 // A live Service that someone deleted is being made again.
-                questions.extend(question.ok());
+                match journeying::question(turn, journey, live, &through, attempt) {
+                    Ok(question) => going.questions.push(question),
+                    Err(why) => going.unasked = Some(why),
+                }
             }
             Journeying::Passed(_) | Journeying::Failed(..) | Journeying::Asking => {}
         }
     }
     let has_passed = |journey| journeying::has_passed(turn, journey, &through);
-    Walked::Going {
-        questions,
-        next,
-        all_passed: journeys.iter().all(has_passed),
-    }
+    going.all_passed = journeys.iter().all(has_passed);
+    Ok(going)
 }

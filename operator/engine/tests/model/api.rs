@@ -1,5 +1,6 @@
 //! The API server of a world: every write of the operator is judged, and noted for people.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub struct Api {
     server: Server,
     /// Children of which no change is taken, by name: with 403 by a policy, with 429 by an API server that has no time.
     pub denied: BTreeMap<&'static str, u16>,
+    /// Images that an admission webhook puts into Deployments, by name.
+    pub images: BTreeMap<&'static str, &'static str>,
     /// Children that may not be deleted, by name.
     pub kept: BTreeSet<String>,
     /// The release as its operator knows it, where that is not as it is.
@@ -50,7 +53,7 @@ impl Api {
                 message: "the namespace is being terminated".to_owned(),
             })
         } else {
-            self.server.send(call, now)
+            self.server.send(&self.admitted(call), now)
         };
         if result.is_ok() {
             let line = format!("{now} {:?} {} {}", call.verb, call.kind, call.name);
@@ -67,6 +70,18 @@ impl Api {
             .extend(found.map(|v| format!("^^^ {v} in {phase}").into()));
         self.checker = checker;
         result
+    }
+
+    /// What admission webhooks make of a request.
+    fn admitted<'c>(&self, call: &'c Call) -> Cow<'c, Call> {
+        let sets = matches!(call.verb, Verb::Create | Verb::Apply);
+        let image = self.images.get(&*call.name).filter(|_| sets);
+        image.map_or(Cow::Borrowed(call), |image| {
+            let mut call = call.clone();
+            let container = call.body.pointer_mut("/spec/template/spec/containers/0");
+            container.unwrap()["image"] = (*image).into();
+            Cow::Owned(call)
+        })
     }
 
     fn phase(&self) -> String {

@@ -124,7 +124,7 @@ impl World {
             format!("{:?} {}", question.key, question.attempt).hash(&mut sum);
         }
         (&self.answers, &self.bad_journeys).hash(&mut sum);
-        (&self.api.denied, &self.api.kept).hash(&mut sum);
+        (&self.api.denied, &self.api.kept, &self.api.images).hash(&mut sum);
         self.api.is_terminating.hash(&mut sum);
         (self.silent, self.deaf, self.clinging).hash(&mut sum);
         State {

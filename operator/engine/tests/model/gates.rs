@@ -18,6 +18,8 @@ pub struct Gates {
     pub now: Timestamp,
     /// When the phase began; unknown once someone paused.
     pub phase_since: Option<Timestamp>,
+    /// The generation of the spec when the status was last written.
+    pub generation: Option<i64>,
     /// Paths of the smoke probes by service, as the spec named them when the verdict was written.
     pub smoke: BTreeMap<String, Vec<String>>,
     /// Names of the journeys that the spec named then.
@@ -36,6 +38,7 @@ impl Gates {
     /// Adds to a digest what later writes are judged by.
     pub fn add_to(&self, pods: &BTreeSet<&str>, now: Timestamp, sum: &mut impl Hasher) {
         self.phase_since.map(|t| distance(t, now)).hash(sum);
+        self.generation.hash(sum);
         (&self.walked, &self.approved).hash(sum);
         (&self.smoke, &self.journeys).hash(sum);
         let is_there = |pod: &String| pods.contains(pod.as_str());

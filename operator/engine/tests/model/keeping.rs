@@ -118,6 +118,7 @@ impl Checker {
             ));
         }
         self.in_time(old, new);
+        self.deadline_stays(old, new, read);
         self.verdict(old, new, read);
         if new["phase"] == "Switching" && old["phase"] != "Switching" {
             self.approval(new, read);
@@ -191,6 +192,23 @@ impl Checker {
         // What a person asked for is seen to first, in a write of its own.
         if over > limit && old["handled"] == new["handled"] {
             self.violation(format!("I10 bounded: {} for {over} s", new["phase"]));
+        }
+    }
+
+    /// I10 bounded: while nobody changes the spec or pauses, the end of a phase does not move.
+    fn deadline_stays(&mut self, old: &Value, new: &Value, read: Reading<'_>) {
+        let generation = read.release()["metadata"]["generation"].as_i64();
+        let is_same_spec = self.gates.generation == generation;
+        self.gates.generation = generation;
+        let is_same = |at: &str| old.pointer(at) == new.pointer(at);
+        let stays = ["/phase", "/candidate/revision", "/pausedFor"];
+        let is_known = !old["deadline"].is_null() && !new["deadline"].is_null();
+        if is_same_spec && is_known && stays.iter().all(|at| is_same(at)) && !is_same("/deadline") {
+            let [before, after] = [old, new].map(|status| status["deadline"].to_string());
+            self.violation(format!(
+                "I10 bounded: the end of {} moved from {before} to {after}",
+                new["phase"]
+            ));
         }
     }
 

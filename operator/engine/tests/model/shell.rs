@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use changeover_crds::names;
 use changeover_engine::{Children, Decision, Failure, Flipped, Kind, Memo, Reads, Request, Step};
-use changeover_engine::{Question, QuestionKey, Record, Target};
+use changeover_engine::{Question, QuestionKey, Record, Standing, Target};
 use changeover_kubernetes_model::{KINDS, Object};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
@@ -62,15 +62,23 @@ pub enum Pass {
 impl World {
     /// One pass of the shell, under the fault that is armed, if any.
     pub fn pass(&mut self) -> Pass {
+        let outruns = self.fault == Some(Fault::Outrun);
+        self.pass_after(|world| {
+            if outruns {
+                world.tick();
+            }
+        })
+    }
+
+    /// A pass in which this happens between what is read and what is sent.
+    pub fn pass_after(&mut self, meanwhile: impl FnOnce(&mut Self)) -> Pass {
         if version(&self.api.objects).is_none() {
             return Pass::Idle(None);
         }
         self.advance_clock(jiff::SignedDuration::from_millis(1));
         let looked = self.looked();
         let (bug, fault) = (self.bug, self.fault.take());
-        if let Some(Fault::Outrun) = fault {
-            self.tick();
-        }
+        meanwhile(self);
         let Some((release, decision)) = looked else {
             // A pass is over one release.
             self.crash();
@@ -96,8 +104,10 @@ impl World {
             }
             Step::Requests(requests) => {
                 let sent = requests.iter().map(|wanted| {
-                    let sent = self.instead(wanted);
-                    let sent = sent.map_or(Cow::Borrowed(wanted), Cow::Owned);
+                    let sent = match self.standing(wanted) {
+                        Some(Standing::Lost(reclaim)) => Cow::Owned(reclaim),
+                        _ => Cow::Borrowed(wanted),
+                    };
                     let call = bug.call(&sent);
                     (Some((wanted, sent)), call)
                 });
@@ -188,7 +198,7 @@ impl World {
                 Some(fault) => fault.on(index),
                 None => (true, None),
             };
-            let now = self.now();
+            let (now, version) = (self.now(), self.api.version);
             let result = is_sent.then(|| self.api.call(call, &now));
             let code = answer.or(match &result {
                 Some(Err(refusal)) => Some((refusal.code, refusal.message.clone())),
@@ -205,20 +215,23 @@ impl World {
                 let Some((wanted, _)) = request else {
                     continue;
                 };
-                let failure = Failure {
-                    request: wanted.to_string(),
-                    name: call.name.clone(),
+                // Nor is that it was made before.
+                if code == 409 && self.standing(wanted) == Some(Standing::Made) {
+                    continue;
+                }
+                failed.push(Failure {
                     code,
                     is_terminating: self.api.is_terminating && code == 403,
                     message,
-                    since: self.clock,
-                    last: self.clock,
-                };
-                failed.push(failure);
+                    ..Failure::of(wanted, self.clock)
+                });
             } else if call.verb == Verb::Status {
                 self.shell.written = Some(self.clock);
                 self.shell.known = version(&self.api.objects);
-            } else if let Some((_, sent)) = request {
+            } else if let Some((wanted, sent)) = request {
+                if call.verb == Verb::Apply && self.api.version == version {
+                    failed.push(Failure::in_vain(wanted, self.clock));
+                }
                 self.shell.learned.insert(call.kind, self.api.version);
                 if let Some((service, flip)) = sent.flipped(self.clock) {
                     flip.remember(self.shell.flips.entry(service).or_default());
@@ -242,18 +255,21 @@ impl World {
         }
     }
 
-    /// What follows a POST whose name is taken by a child that only lost its label. The POST changes nothing, so what
-    /// may go wrong is tried with what follows it.
-    fn instead(&self, refused: &Request) -> Option<Request> {
-        let objects = self.api.objects.of(refused.kind().as_str());
-        let standing = objects.get(refused.name())?;
-        match refused.kind() {
-            Kind::ControllerRevision => refused.instead(&*standing.typed::<ControllerRevision>()),
-            Kind::ConfigMap => refused.instead(&*standing.typed::<ConfigMap>()),
-            Kind::Service => refused.instead(&*standing.typed::<Service>()),
-            Kind::Deployment => refused.instead(&*standing.typed::<Deployment>()),
-            Kind::PodDisruptionBudget => refused.instead(&*standing.typed::<PodDisruptionBudget>()),
+    /// What holds the name of a POST. One that is refused changes nothing, so what may go wrong is tried with what
+    /// follows it.
+    fn standing(&self, wanted: &Request) -> Option<Standing> {
+        if !matches!(wanted, Request::Create(_)) {
+            return None;
         }
+        let objects = self.api.objects.of(wanted.kind().as_str());
+        let standing = objects.get(wanted.name())?;
+        Some(match wanted.kind() {
+            Kind::ControllerRevision => wanted.standing(&*standing.typed::<ControllerRevision>()),
+            Kind::ConfigMap => wanted.standing(&*standing.typed::<ConfigMap>()),
+            Kind::Service => wanted.standing(&*standing.typed::<Service>()),
+            Kind::Deployment => wanted.standing(&*standing.typed::<Deployment>()),
+            Kind::PodDisruptionBudget => wanted.standing(&*standing.typed::<PodDisruptionBudget>()),
+        })
     }
 
     /// The process dies, and starts anew with nothing but what stands in the cluster.

@@ -146,9 +146,25 @@ impl World {
 
     /// One pass, with what goes on beside it.
     pub fn step(&mut self) -> Pass {
+        self.stepped(Self::taped)
+    }
+
+    /// The same, and this happens between what is read and what is sent.
+    pub fn step_around(&mut self, meanwhile: impl FnOnce(&mut Self)) -> Pass {
+        self.stepped(|world| {
+            let pass = world.pass_after(|world| {
+                meanwhile(world);
+                world.api.checker.is_late = true;
+            });
+            world.api.checker.is_late = false;
+            pass
+        })
+    }
+
+    fn stepped(&mut self, pass: impl FnOnce(&mut Self) -> Pass) -> Pass {
         self.passes += 1;
         let from = self.phase();
-        let pass = self.taped();
+        let pass = pass(self);
         let to = self.phase();
         if from != to {
             self.transitions.insert((from, to));

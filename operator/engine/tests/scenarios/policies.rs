@@ -14,6 +14,7 @@ stories!(
     policy_takes_no_change_of_either_colour,
     policy_takes_no_deletion,
     webhook_that_is_away,
+    webhook_that_sets_another_image,
 );
 
 /// Whoever tightens a policy releases the version that satisfies it, over one that does not.
@@ -110,5 +111,33 @@ fn webhook_that_is_away() -> Story {
             assert!(w.condition("Stalled").is_none());
             let labels = &w.raw("Deployment", "shop-trade-blue")["metadata"]["labels"];
             assert_eq!(labels["changeover.dev/generation"], "2");
+        })
+}
+
+/// What runs would not be what was applied.
+fn webhook_that_sets_another_image() -> Story {
+    Story::given("webhook that sets another image", live())
+        .when(|w| {
+            w.api.images = BTreeMap::from([("shop-user-green", "user@sha256:2")]);
+            w.apply(exchange("2"));
+        })
+        .during("Preparing", |w| {
+            for _ in 0..20 {
+                w.step();
+                w.tick();
+            }
+            let (reason, message) = w.condition("Stalled").unwrap();
+            assert_eq!(reason, "Refused");
+            let words =
+                "apply Deployment shop-user-green: it was taken, and what it sets is not so";
+            assert!(message.starts_with(words), "{message}");
+        })
+        .then("it is not released, and says why", |w| {
+            is_live(w, "Rejected", "1");
+            let why = w.status().rejected.unwrap().message;
+            assert!(
+                why.contains("an admission webhook may set it otherwise"),
+                "{why}"
+            );
         })
 }

@@ -114,7 +114,14 @@ fn grow(stem: &Schedule) -> Grown {
 /// The next thing happens, and the operator goes on for a while; what it was.
 fn next(world: &mut World, schedule: &Schedule, event: u64) -> String {
     let mut dice = Dice::of(event);
-    let told = happen(world, schedule.exchange, &mut dice);
+    let mut told = String::new();
+    if dice.below(4) == 0 {
+        world.step_around(|world| {
+            told = format!("in a pass: {}", happen(world, schedule.exchange, &mut dice));
+        });
+    } else {
+        told = happen(world, schedule.exchange, &mut dice);
+    }
     for _ in 0..1 + dice.below(6) {
         let is_idle = matches!(world.step(), Pass::Idle(_));
         let moved = (is_idle || dice.below(3) == 0) && world.tick();

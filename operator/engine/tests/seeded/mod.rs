@@ -221,6 +221,31 @@ fn deadline_reset_by_pod_churn() {
 }
 
 #[test]
+fn end_of_a_phase_reset_by_pod_churn() {
+    for phase in ["Preparing", "Baking", "RolledBack"] {
+        let mut world = live();
+        world.apply(exchange("2"));
+        if phase == "RolledBack" {
+            world.until("Warm");
+            world.annotate("rollback", "1");
+        }
+        world.until(phase);
+        world.bug = Bug::DeadlineResetByChurn;
+        for _ in 0..4 {
+            world.step();
+            world.tick();
+        }
+        world.delete_a_pod("user", "green");
+        for _ in 0..4 {
+            world.step();
+            world.tick();
+        }
+        let words = format!("I10 bounded: the end of {phase:?} moved");
+        caught(&world.api.checker.violations, &words);
+    }
+}
+
+#[test]
 fn epoch_not_checked() {
     let mut world = live();
     world.bug = Bug::EpochUnchecked;

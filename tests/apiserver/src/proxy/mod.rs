@@ -113,6 +113,14 @@ impl Proxy {
         });
     }
 
+    /// From now on lists whose path ends so are refused, as to who has no right to them.
+    pub fn refuse_lists(&self, path: &'static str) {
+        self.set(Plan {
+            unlisted: Some(path),
+            ..Plan::default()
+        });
+    }
+
     /// From now on these wait in the proxy: sent, and not arrived.
     pub fn hold(&self, what: Hold) {
         self.shared.held.send_replace(Held::default());

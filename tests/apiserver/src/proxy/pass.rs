@@ -71,6 +71,7 @@ impl Shared {
             }
             Some(Spoil::Refuse(code)) => Ok(refusal(code)),
             None if is_watch(&request) => self.watch(request).await,
+            None if self.is_unlisted(&request) => Ok(refusal(403)),
             None if self.holds(&request) => self.hold(request).await,
             None => {
                 let delay = self.delay_of(&request);
@@ -117,6 +118,17 @@ impl Shared {
             Some(Hold::Scales) => is_scale(request),
             None => false,
         }
+    }
+
+    fn is_unlisted(&self, request: &Request<Bytes>) -> bool {
+        let mut plan = self.plan();
+        let path = request.uri().path();
+        let is_unlisted = request.method() == Method::GET
+            && plan
+                .unlisted
+                .is_some_and(|unlisted| path.ends_with(unlisted));
+        plan.spoiled += usize::from(is_unlisted);
+        is_unlisted
     }
 
     /// Whether this is the request to be spoiled.

@@ -74,6 +74,8 @@ pub struct Plan {
     /// Watches whose path ends so tell their news so much later.
     pub late: Option<(&'static str, Duration)>,
     pub holds: Option<Hold>,
+    /// Lists whose path ends so are refused.
+    pub unlisted: Option<&'static str>,
 }
 
 /// Requests that wait or have waited in the proxy.

@@ -50,6 +50,26 @@ async fn nothing_that_happens_to_a_read_of_a_release_changes_anything() -> Resul
 }
 
 #[tokio::test]
+async fn nothing_that_happens_to_a_read_of_a_first_install_changes_the_end() -> Result<()> {
+    let (reads, install) = (Requests::Reads, Course::Install);
+    sweep_of(reads, "every fault of a read", install, &every()).await
+}
+
+#[tokio::test]
+async fn nothing_that_happens_to_a_read_of_a_rollback_keeps_clients_from_the_old_colour()
+-> Result<()> {
+    let (reads, rollback) = (Requests::Reads, Course::Rollback);
+    sweep_of(reads, "every fault of a read", rollback, &every()).await
+}
+
+#[tokio::test]
+async fn nothing_that_happens_to_a_read_of_an_abort_keeps_clients_from_the_old_colour() -> Result<()>
+{
+    let (reads, abort) = (Requests::Reads, Course::Abort);
+    sweep_of(reads, "every fault of a read", abort, &every()).await
+}
+
+#[tokio::test]
 async fn nothing_that_happens_to_a_write_of_a_first_install_changes_the_end() -> Result<()> {
     sweep("every fault", Course::Install, &every()).await
 }

@@ -1,12 +1,17 @@
 //! While a release waits for its gates.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
-use changeover_apiserver_tests::{NAME, exchange};
+use changeover_apiserver_tests::{NAME, Sandbox, baking, exchange, until};
 use changeover_crds::{Colour, Phase, ResourceExt, names};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use serde_json::{Value, json};
 
 use crate::{assert_second_release, assert_served_by, status, uids, with_first_release};
+
+/// After so long without a read, everything is listed anew.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// The same version, for which a person has to decide.
 fn manual(version: &str) -> Value {
@@ -67,5 +72,29 @@ async fn what_a_candidate_is_verified_with_is_stored() -> Result<()> {
         .await?;
     sandbox.await_phase(Phase::Baking, Some("2.0.0")).await?;
     assert_served_by(&sandbox, Colour::Green).await?;
+    sandbox.finish().await
+}
+
+/// A Role lost the right to one kind. What a person orders rests on no list of it.
+#[tokio::test]
+async fn an_abort_is_obeyed_while_not_everything_can_be_listed() -> Result<()> {
+    let sandbox = Sandbox::new().await?;
+    let proxy = sandbox.proxy().await?;
+    let _operator = sandbox.operator_through(&proxy, "one")?;
+    sandbox.apply(&exchange("1.0.0")).await?;
+    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+    sandbox.apply(&baking("2.0.0")).await?;
+    sandbox.await_phase(Phase::Baking, Some("2.0.0")).await?;
+    proxy.refuse_lists("/poddisruptionbudgets");
+    until(LOOK * 2, async || {
+        let none = proxy.spoiled() == 0;
+        Ok(none.then(|| format!("nothing was listed: {proxy:?}")))
+    })
+    .await?;
+    sandbox.annotate(names::ABORT, "1").await?;
+    sandbox
+        .await_phase(Phase::RolledBack, Some("1.0.0"))
+        .await?;
+    assert_served_by(&sandbox, Colour::Blue).await?;
     sandbox.finish().await
 }
