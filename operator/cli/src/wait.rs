@@ -22,7 +22,7 @@ pub enum Target {
     Verified,
     /// A person is asked to approve.
     Approval,
-    /// The candidate was refused before any client saw it.
+    /// It was refused before any client saw it, or is a first release that failed with nothing to go back to.
     Rejected,
     /// Clients are back on the old colour.
     RolledBack,
