@@ -67,6 +67,9 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// All of them, in the order of docs/plugin.md.
+    pub const ALL: [Self; 3] = [Self::Reached, Self::Otherwise, Self::TimedOut];
+
     /// The exit code for it.
     #[must_use]
     pub const fn exit(self) -> Exit {
