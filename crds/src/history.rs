@@ -2,6 +2,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema;
+
 /// A revision that is not tried again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rejection {
@@ -22,7 +24,8 @@ pub struct Rejection {
 pub enum Outcome {
     /// Clients use it.
     Live,
-    /// It was refused before any client saw it.
+    /// It was refused before any client saw it; or it failed and stayed where clients are, with nothing to go back to
+    /// or with its way back given up for a newer spec.
     Rejected,
     /// Clients used it and went back.
     RolledBack,
@@ -39,6 +42,7 @@ pub struct HistoryEntry {
     /// What people called it.
     pub version: String,
     /// How it ended.
+    #[schemars(transform = schema::with_meanings)]
     pub outcome: Outcome,
     /// When.
     pub at: MicroTime,

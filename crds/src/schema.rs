@@ -2,6 +2,7 @@
 
 use kube_core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::Value;
 
 /// Go-style, without sign, small enough for every parser, and in parts that a time in `status` can have: at least a
 /// microsecond. A typed client writes none at all as `0ns`.
@@ -29,6 +30,21 @@ pub(crate) fn deadline(_: &mut SchemaGenerator) -> Schema {
             "message": "must be a duration of at least 1s, such as 90s or 1h30m",
         }],
     })
+}
+
+/// Adds what each value means to what they all are: a schema of Kubernetes has one description for all values, and their
+/// own would be lost.
+pub(crate) fn with_meanings(schema: &mut Schema) {
+    let values = schema.get("oneOf").and_then(Value::as_array);
+    let lines = values.into_iter().flatten().filter_map(|value| {
+        let word = value.get("const")?.as_str()?;
+        let meaning = value.get("description")?.as_str()?;
+        Some(format!("\n- {word}: {}", meaning.replace('\n', " ")))
+    });
+    let lines: String = lines.collect();
+    let all = schema.get("description").and_then(Value::as_str);
+    let text = format!("{}{lines}", all.unwrap_or_default());
+    schema.insert("description".to_owned(), text.into());
 }
 
 /// Two durations in order. One that cannot be read has a message of its own.

@@ -6,7 +6,7 @@ use kube_derive::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Colour, Duration, HistoryEntry, Rejection};
+use crate::{Colour, Duration, HistoryEntry, Rejection, schema};
 
 /// Where the release is. Everything needed to go on after a crash stands here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -31,7 +31,8 @@ pub struct ExchangeReleaseStatus {
     /// The colour that clients use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<ColourStatus>,
-    /// The colour that is being built, judged or switched to.
+    /// The colour that is being built, judged or switched to; in RollingBack the one that is left. In RolledBack,
+    /// Rejected and Live what was left or refused, kept for `keepFailed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub candidate: Option<ColourStatus>,
     /// The colour that clients used before, kept for an instant way back.
@@ -89,14 +90,15 @@ impl ExchangeReleaseStatus {
     }
 }
 
-/// The states of a release.
+/// The state of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = schema::with_meanings)]
 pub enum Phase {
-    /// Waits for a spec that can be carried out.
+    /// Nothing is live or begun: waits for a spec that can be carried out, or for the end of a pause.
     Pending,
     /// Builds the idle colour and waits until it is ready.
     Preparing,
-    /// Probes every pod of the idle colour.
+    /// Probes every pod of the idle colour, and runs the journeys.
     Verifying,
     /// Verified; waits for a person.
     AwaitingApproval,
@@ -106,13 +108,14 @@ pub enum Phase {
     Baking,
     /// The new colour is live, the old one is kept for a way back.
     Warm,
-    /// Settled.
+    /// Settled: clients use the live colour, and no release goes on.
     Live,
     /// Moves the Services back.
     RollingBack,
     /// Went back; the revision left behind is rejected.
     RolledBack,
-    /// The candidate was refused before any client saw it.
+    /// The candidate was refused before any client saw it. Reason NothingToGoBackTo: a first release failed in its switch
+    /// or after it; where clients can reach it, it stays live.
     Rejected,
 }
 

@@ -22,7 +22,7 @@ pub enum Target {
     Verified,
     /// A person is asked to approve.
     Approval,
-    /// The candidate was refused before any client saw it.
+    /// It was refused before any client saw it, or is a first release that failed with nothing to go back to.
     Rejected,
     /// Clients are back on the old colour.
     RolledBack,
@@ -67,6 +67,9 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// All of them, in the order of docs/plugin.md.
+    pub const ALL: [Self; 3] = [Self::Reached, Self::Otherwise, Self::TimedOut];
+
     /// The exit code for it.
     #[must_use]
     pub const fn exit(self) -> Exit {

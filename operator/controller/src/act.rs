@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::cache::Kept;
 use crate::client::{CallError, bounded};
 use crate::context::Scope;
+use crate::metrics::{GET, STATUS};
 
 /// What a batch came to.
 #[derive(Debug, Default)]
@@ -77,7 +78,7 @@ pub async fn write_status(
         spec: release.spec.clone(),
         status: Some(status.clone()),
     };
-    scope.ctx.metrics.request("status", "ExchangeRelease");
+    scope.ctx.metrics.request(STATUS, "ExchangeRelease");
     bounded(api.replace_status(&release.name_any(), &posted(), &replaced)).await
 }
 
@@ -158,7 +159,7 @@ impl Scope<'_> {
     /// the child.
     async fn standing<K: Kept>(&self, refused: &Request) -> Option<Standing> {
         let (kind, name) = (refused.kind().as_str(), refused.name());
-        self.ctx.metrics.request("get", kind);
+        self.ctx.metrics.request(GET, kind);
         let object = bounded(self.api::<K>().get(name)).await.ok()?;
         let standing = refused.standing(&object);
         if matches!(standing, Standing::Made) {

@@ -43,16 +43,21 @@ impl CallError {
 
     /// The stable word of the answer, for metrics.
     pub fn reason(&self) -> &'static str {
-        match self.code() {
-            0 => "unreachable",
-            401 | 403 => "forbidden",
-            404 => "not_found",
-            409 => "conflict",
-            422 => "invalid",
-            429 => "throttled",
-            500.. => "server_error",
-            _ => "refused",
-        }
+        reason_of(self.code())
+    }
+}
+
+/// The stable word of an answer with this code.
+pub const fn reason_of(code: u16) -> &'static str {
+    match code {
+        0 => "unreachable",
+        401 | 403 => "forbidden",
+        404 => "not_found",
+        409 => "conflict",
+        422 => "invalid",
+        429 => "throttled",
+        500.. => "server_error",
+        _ => "refused",
     }
 }
 

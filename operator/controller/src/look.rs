@@ -19,6 +19,7 @@ use crate::cache::Kept;
 use crate::client::{CallError, bounded};
 use crate::context::Scope;
 use crate::memory::LOOK;
+use crate::metrics::{GET, LIST};
 use crate::shelf::Watched;
 use crate::slim;
 
@@ -116,9 +117,9 @@ impl<'a> Look<'a> {
     async fn read_release(&self) -> Result<Option<ExchangeRelease>, CallError> {
         let metrics = &self.scope.ctx.metrics;
         let api = self.scope.api::<ExchangeRelease>();
-        metrics.request("get", "ExchangeRelease");
+        metrics.request(GET, "ExchangeRelease");
         let release = bounded(api.get_opt(&self.scope.of.name)).await;
-        let release = release.inspect_err(|error| metrics.refused("get", error.reason()))?;
+        let release = release.inspect_err(|error| metrics.refused(GET, error.reason()))?;
         Ok(release.filter(|release| release.uid().as_ref() == Some(&self.uid)))
     }
 
@@ -139,7 +140,7 @@ impl<'a> Look<'a> {
             Children::Readiness => ready.await.map(drop),
             Children::Everything => tokio::try_join!(ready, others).map(drop),
         };
-        read.inspect_err(|error| self.scope.ctx.metrics.refused("list", error.reason()))
+        read.inspect_err(|error| self.scope.ctx.metrics.refused(LIST, error.reason()))
     }
 
     async fn list<K: Kept>(&self) -> Result<(), CallError> {
@@ -148,7 +149,7 @@ impl<'a> Look<'a> {
         let api = self.scope.api::<K>();
         let params =
             ListParams::default().labels(&format!("{}={}", names::RELEASE, self.scope.of.name));
-        self.scope.ctx.metrics.request("list", &K::kind(&()));
+        self.scope.ctx.metrics.request(LIST, &K::kind(&()));
         let list = bounded(api.list(&params)).await?;
         shelf.learn_all(self.scope.of, sent, list.items);
         Ok(())

@@ -15,6 +15,11 @@ use prometheus_client::registry::Registry;
 
 use crate::memory::Memory;
 
+/// Verbs of what the shell asks and writes by itself; what the engine decides has those of `Request::VERBS`.
+pub const GET: &str = "get";
+pub const LIST: &str = "list";
+pub const STATUS: &str = "status";
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Call {
     verb: String,
@@ -204,9 +209,13 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use changeover_crds::Phase;
+    use changeover_engine::Request;
 
     use super::*;
+    use crate::client::reason_of;
 
     const DOCS: &str = include_str!("../../../docs/metrics.md");
 
@@ -220,21 +229,45 @@ mod tests {
         memory.begin("uid");
         memory.note("uid", |notes| notes.phase = Some(Phase::Live));
         let text = metrics.text(&memory);
-        let help = text.lines().filter_map(|l| l.strip_prefix("# HELP "));
-        let mut count = 0;
-        for (name, meaning) in help.filter_map(|l| l.split_once(' ')) {
-            let meaning = meaning.trim_end_matches('.');
-            let is_it = |l: &&str| l.starts_with(&format!("| `{name}` |")) && l.contains(meaning);
-            assert!(
-                DOCS.lines().any(|l| is_it(&l)),
-                "docs/metrics.md: {name}: {meaning}"
-            );
-            count += 1;
-        }
-        let documented = DOCS
-            .lines()
-            .filter(|l| l.starts_with("| `changeover_"))
-            .count();
-        assert_eq!(count, documented);
+        let rows = DOCS.lines().filter(|l| l.starts_with("| `changeover_"));
+        let rows: Vec<&str> = rows.collect();
+        let wanted: Vec<String> = text.split("# HELP ").skip(1).map(row).collect();
+        assert_eq!(
+            rows,
+            wanted,
+            "docs/metrics.md should have:\n{}",
+            wanted.join("\n")
+        );
+    }
+
+    /// The row of a metric, from what a scraper is told of it: meaning, type, samples.
+    fn row(told: &str) -> String {
+        let mut lines = told.lines();
+        let (name, meaning) = lines.next().unwrap().split_once(' ').unwrap();
+        let (_, kind) = lines.next().unwrap().rsplit_once(' ').unwrap();
+        // The first sample of a histogram is its sum, which has no label of a bucket.
+        let sample = lines.next().unwrap();
+        let labels = sample.split_once('{').map_or("", |(_, labels)| labels);
+        let labels = labels.split(',').filter_map(|l| l.split_once('='));
+        let labels: Vec<String> = labels.map(|(label, _)| format!(" `{label}`")).collect();
+        let (labels, meaning) = (labels.join(","), meaning.trim_end_matches('.'));
+        format!("| `{name}` | {kind} |{labels} | {meaning} |")
+    }
+
+    #[test]
+    fn every_value_of_verb_and_reason_is_documented() {
+        let verbs = Request::VERBS.iter().copied().chain([GET, LIST, STATUS]);
+        let verbs: BTreeSet<&str> = verbs.collect();
+        assert_eq!(values("verb"), verbs);
+        // Of every answer that there can be, and of none.
+        let reasons: BTreeSet<&str> = (0..1000).map(reason_of).collect();
+        assert_eq!(values("reason"), reasons);
+    }
+
+    /// The values that docs/metrics.md lists of a label.
+    fn values(label: &str) -> BTreeSet<&'static str> {
+        let start = format!("| `{label}` | ");
+        let values = DOCS.lines().find_map(|l| l.strip_prefix(&start)).unwrap();
+        values.split('`').skip(1).step_by(2).collect()
     }
 }

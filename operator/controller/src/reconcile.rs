@@ -17,6 +17,7 @@ use crate::client::CallError;
 use crate::context::{Context, Scope};
 use crate::look::Look;
 use crate::memory::Doubt;
+use crate::metrics::STATUS;
 use crate::shelf::{Release, Watched};
 use crate::tell;
 
@@ -167,7 +168,7 @@ async fn write_status(
             Ok(Written::Yes(news))
         }
         Err(error) => {
-            ctx.metrics.refused("status", error.reason());
+            ctx.metrics.refused(STATUS, error.reason());
             match error.code() {
                 409 => {
                     look.again(Reads::RELEASE);

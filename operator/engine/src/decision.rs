@@ -183,25 +183,37 @@ impl fmt::Display for Request {
     }
 }
 
+/// The verbs of requests from one list, so that none is missing where all are needed.
+macro_rules! verbs {
+    ($($request:pat => $verb:literal,)+) => {
+        impl Request {
+            /// All verbs.
+            pub const VERBS: &[&str] = &[$($verb),+];
+
+            /// The verb, as a metric label.
+            #[must_use]
+            pub const fn verb(&self) -> &'static str {
+                match self { $($request => $verb,)+ }
+            }
+        }
+    };
+}
+
+verbs! {
+    Request::Create(_) => "create",
+    Request::Apply { .. } => "apply",
+    Request::Stamp { .. } => "stamp",
+    Request::Reclaim(_) => "reclaim",
+    Request::Flip { .. } => "flip",
+    Request::Delete(_) => "delete",
+}
+
 impl Request {
     /// The address that a live Service is to be made with, which another may have for a moment longer.
     pub(crate) fn address(&self) -> Option<&str> {
         match self {
             Self::Create(child) => child.manifest.pointer("/spec/clusterIP")?.as_str(),
             _ => None,
-        }
-    }
-
-    /// The verb, as a metric label.
-    #[must_use]
-    pub const fn verb(&self) -> &'static str {
-        match self {
-            Self::Create(_) => "create",
-            Self::Apply { .. } => "apply",
-            Self::Stamp { .. } => "stamp",
-            Self::Reclaim(_) => "reclaim",
-            Self::Flip { .. } => "flip",
-            Self::Delete(_) => "delete",
         }
     }
 

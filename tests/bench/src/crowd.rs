@@ -46,7 +46,9 @@ async fn requests_per_release() -> Result<()> {
         let operator = sandbox.operator("one")?;
         apply(&sandbox, &release("exchange", "1.0.0", services)).await?;
         all_in(&sandbox, Phase::Live, "1.0.0", 1).await?;
-        let counts = ["status", "create", "apply", "stamp", "flip", "delete"];
+        let counts = [
+            "status", "create", "apply", "stamp", "reclaim", "flip", "delete",
+        ];
         let count = || -> Result<(f64, f64)> {
             let mut writes = 0.0;
             for verb in counts {

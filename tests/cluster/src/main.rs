@@ -110,7 +110,12 @@ fn up(name: String, control_plane_only: bool) -> Result<()> {
     );
     println!("  kubeconfig: {}", cluster.kubeconfig().display());
     println!("  programs:   {}", cluster.bin_directory().display());
-    println!("  both in your shell: eval \"$(changeover-cluster env --name {name})\"");
+    // It need not be on anybody's PATH.
+    let this = std::env::current_exe().context("cannot tell where this program is")?;
+    println!(
+        "  both in your shell: eval \"$({} env --name {name})\"",
+        this.display()
+    );
     Ok(())
 }
 

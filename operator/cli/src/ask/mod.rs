@@ -53,6 +53,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them, in the order of docs/plugin.md.
+    pub const ALL: [Self; 5] = [
+        Self::Taken,
+        Self::Already,
+        Self::NothingToDo,
+        Self::Sent,
+        Self::Unanswered,
+    ];
+
     /// The exit code for it.
     #[must_use]
     pub const fn exit(self) -> Exit {

@@ -1,4 +1,4 @@
-//! What scripts rely on: exit codes, and that the guide names them.
+//! What scripts rely on: exit codes, and that the guide names them. What they read is in `json`.
 
 use std::net::TcpListener;
 use std::path::Path;

@@ -10,6 +10,7 @@
 mod answers;
 mod asks;
 mod contract;
+mod json;
 mod screens;
 mod states;
 mod waits;

@@ -23,6 +23,23 @@ async fn ann(sandbox: &Sandbox) -> Result<Person> {
         .await
 }
 
+/// What a program reads that runs a command and looks at its exit code.
+async fn as_json(person: &Person, command: &[&str], code: i32, words: &str) -> Result<Value> {
+    let command = [command, &["-o", "json"]].concat();
+    let said = person.exr(&command).await?.expect(code, words)?;
+    Ok(serde_json::from_str(&said.text)?)
+}
+
+/// What came of a request, as a program reads it.
+#[track_caller]
+fn assert_outcome(said: &Value, verb: &str, outcome: &str) {
+    assert_eq!(
+        (&said["verb"], &said["outcome"]),
+        (&json!(verb), &json!(outcome)),
+        "{said}"
+    );
+}
+
 #[tokio::test]
 async fn people_see_pause_approve_and_take_back_a_release() -> Result<()> {
     let (sandbox, _operator) = with_first_release().await?;
@@ -95,9 +112,9 @@ async fn people_see_pause_approve_and_take_back_a_release() -> Result<()> {
     mallory.exr(&["promote", NAME]).await?.expect(6, right)?;
     let other = ["promote", NAME, "--revision=0123456789"];
     ann.exr(&other).await?.expect(4, "before you approve it")?;
-    ann.exr(&["promote", NAME])
-        .await?
-        .expect(0, "approved by ann")?;
+    let promoted = as_json(&ann, &["promote", NAME], 0, "approved by ann").await?;
+    assert_outcome(&promoted, "promote", "taken");
+    assert_eq!(promoted["by"], "ann", "{promoted}");
     ann.exr(&["wait", NAME, "--for=live"])
         .await?
         .expect(0, "2.0.0 is live on green")?;
@@ -110,17 +127,23 @@ async fn people_see_pause_approve_and_take_back_a_release() -> Result<()> {
     let release = sandbox.release().await?;
     let approval = status(&release)?.approval.as_ref().context("no approval")?;
     assert_eq!(approval.by.as_deref(), Some("ann"));
+    let handled = &status(&release)?.handled;
+    assert_eq!(handled.promote.as_deref(), promoted["token"].as_str());
 
-    ann.exr(&["rollback", NAME])
-        .await?
-        .expect(0, "2.0.0 is given up")?;
+    let back = as_json(&ann, &["rollback", NAME], 0, "2.0.0 is given up").await?;
+    assert_outcome(&back, "rollback", "taken");
+    assert!(
+        back["token"].is_string() && back.get("by").is_none(),
+        "{back}"
+    );
     ann.exr(&["wait", NAME, "--for=rolledback"])
         .await?
         .expect(0, "1.0.0 is live")?;
     ann.exr(&["wait", NAME, "--for=live"])
         .await?
         .expect(4, "not reached: RolledBack")?;
-    ann.exr(&["retry", NAME]).await?.expect(0, "tried again")?;
+    let again = as_json(&ann, &["retry", NAME], 0, "tried again").await?;
+    assert_outcome(&again, "retry", "taken");
     ann.exr(&["abort", NAME])
         .await?
         .expect(0, "2.0.0 is given up")?;
@@ -128,8 +151,7 @@ async fn people_see_pause_approve_and_take_back_a_release() -> Result<()> {
         .await?
         .expect(0, "Rejected")?;
 
-    let history = ann.exr(&["history", NAME, "-o", "json"]).await?;
-    let history: Value = serde_json::from_str(&history.text)?;
+    let history = as_json(&ann, &["history", NAME], 0, "RollbackRequested").await?;
     let entries = history["history"].as_array().context("no list")?;
     let ends: Vec<_> = entries.iter().map(|e| e["outcome"].as_str()).collect();
     let wanted = ["Rejected", "RolledBack", "Live", "Live"].map(Some);
@@ -144,23 +166,32 @@ async fn people_see_pause_approve_and_take_back_a_release() -> Result<()> {
 async fn programs_read_the_same_as_json() -> Result<()> {
     let (sandbox, _operator) = with_first_release().await?;
     let ann = ann(&sandbox).await?;
-    let json = async |arguments: &[&str]| -> Result<Value> {
-        let arguments = [arguments, &["-o", "json"]].concat();
-        Ok(serde_json::from_str(&ann.exr(&arguments).await?.text)?)
-    };
-    let screen = json(&["get", NAME]).await?;
+    let screen = as_json(&ann, &["get", NAME], 0, "upToDate").await?;
     assert_eq!(screen["status"]["phase"], "Live");
     let pods = screen["services"][0]["colours"][0]["pods"].as_array();
     assert_eq!(pods.context("no pods")?.len(), 2, "{screen}");
-    let paused = json(&["pause", NAME]).await?;
-    assert_eq!(
-        (&paused["verb"], &paused["outcome"]),
-        (&json!("pause"), &json!("taken"))
-    );
-    let aborted = json(&["abort", NAME, "--no-wait"]).await?;
-    assert_eq!(aborted["outcome"], "nothingToDo");
-    let reached = json(&["wait", NAME, "--for=condition=Ready"]).await?;
-    assert_eq!(reached["outcome"], "reached");
+    let paused = as_json(&ann, &["pause", NAME], 0, "paused: Live").await?;
+    assert_outcome(&paused, "pause", "taken");
+    let again = as_json(&ann, &["pause", NAME], 0, "paused already").await?;
+    assert_outcome(&again, "pause", "already");
+    let abort = ["abort", NAME, "--no-wait"];
+    let aborted = as_json(&ann, &abort, 4, "no release goes on").await?;
+    assert_outcome(&aborted, "abort", "nothingToDo");
+    for (target, code, outcome) in [
+        ("--for=condition=Ready", 0, "reached"),
+        ("--for=rejected", 4, "otherwise"),
+        ("--for=condition=Ready=False", 3, "timedOut"),
+    ] {
+        let wait = ["wait", NAME, target, "--timeout=0s"];
+        let ended = as_json(&ann, &wait, code, "1.0.0 is live on blue").await?;
+        assert_eq!(
+            (&ended["outcome"], &ended["phase"]),
+            (&json!(outcome), &json!("Live")),
+            "{ended}"
+        );
+    }
+    let resumed = as_json(&ann, &["resume", NAME], 0, "goes on: Live").await?;
+    assert_outcome(&resumed, "resume", "taken");
     sandbox.finish().await
 }
 
@@ -243,11 +274,10 @@ async fn what_does_not_work_says_what_to_do() -> Result<()> {
 
     operator.kill()?;
     let pause = ["pause", NAME, "--timeout=1s"];
-    ann.exr(&pause)
-        .await?
-        .expect(3, "no operator has seen it within 1s")?;
-    ann.exr(&["resume", NAME, "--no-wait"])
-        .await?
-        .expect(0, "resume of exchange asked for")?;
+    let unanswered = as_json(&ann, &pause, 3, "no operator has seen it within 1s").await?;
+    assert_outcome(&unanswered, "pause", "unanswered");
+    let resume = ["resume", NAME, "--no-wait"];
+    let sent = as_json(&ann, &resume, 0, "resume of exchange asked for").await?;
+    assert_outcome(&sent, "resume", "sent");
     sandbox.finish().await
 }

@@ -128,7 +128,9 @@ pub(crate) async fn touch(
 
 /// Requests so far that were meant to change something.
 fn writes(operator: &Operator) -> Result<f64> {
-    let verbs = ["create", "apply", "stamp", "flip", "delete", "status"];
+    let verbs = [
+        "create", "apply", "stamp", "reclaim", "flip", "delete", "status",
+    ];
     verbs
         .iter()
         .map(|verb| operator.metric("changeover_api_requests_total", &[&format!("\"{verb}\"")]))
