@@ -95,11 +95,14 @@ impl Needs<'_> {
     }
 }
 
-/// Whether pods of a pinned Service's colour and revision still run, and may call each other through it.
+/// Whether pods of a pinned Service's colour and revision run, and may call each other through it, or are to come.
 fn has_callers(world: World<'_>, pinned: &Service) -> bool {
-    each(&world.obs.pods).any(|pod| {
-        [names::COLOUR, names::REVISION]
-            .iter()
-            .all(|key| label(pod, key) == label(pinned, key))
-    })
+    let mut pods = each(&world.obs.pods);
+    let mut deployments = each(&world.obs.deployments);
+    pods.any(|pod| is_beside(pod, pinned)) || deployments.any(|d| is_beside(d, pinned))
+}
+
+fn is_beside(object: &impl ResourceExt, pinned: &Service) -> bool {
+    let mut keys = [names::COLOUR, names::REVISION].into_iter();
+    keys.all(|key| label(object, key) == label(pinned, key))
 }

@@ -29,6 +29,9 @@ pub struct Checker {
     pub(super) edited: BTreeSet<String>,
     /// Whether what is judged comes late, from a process that another one replaced.
     pub(super) is_late: bool,
+    /// Whether something happened between what was read and what is judged. Preconditions refuse what it changed itself;
+    /// what else a decision rested on is nobody's to know.
+    pub(super) is_outrun: bool,
     /// Templates of Deployments by uid, as they were created.
     pub(super) templates: BTreeMap<String, Arc<Object>>,
 }
@@ -105,7 +108,7 @@ impl Checker {
     pub fn after(&mut self, call: &Call, before: Option<&Value>, api: &Api) {
         self.judged += 1;
         let read = Reading { api };
-        if !read.release()["metadata"]["deletionTimestamp"].is_null() {
+        if !read.release()["metadata"]["deletionTimestamp"].is_null() && !self.is_outrun {
             self.violation(format!("{:?} {} during deletion", call.verb, call.name));
         }
         let after = api.get(call.kind, &call.name);
@@ -174,7 +177,7 @@ impl Checker {
             None => false,
         };
         // What is late rests on the readiness of when it was decided.
-        if was_better && !self.is_late {
+        if was_better && !self.is_late && !self.is_outrun {
             self.violation(format!(
                 "I1 routable: {name} goes to {colour}, which cannot serve; {other} can"
             ));

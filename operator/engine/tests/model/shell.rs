@@ -104,7 +104,7 @@ impl World {
             }
             Step::Requests(requests) => {
                 let sent = requests.iter().map(|wanted| {
-                    let sent = match self.standing(wanted) {
+                    let sent = match self.holder_of(wanted) {
                         Some(Standing::Lost(reclaim)) => Cow::Owned(reclaim),
                         _ => Cow::Borrowed(wanted),
                     };
@@ -198,7 +198,7 @@ impl World {
                 Some(fault) => fault.on(index),
                 None => (true, None),
             };
-            let (now, version) = (self.now(), self.api.version);
+            let (now, was) = (self.now(), self.api.version);
             let result = is_sent.then(|| self.api.call(call, &now));
             let code = answer.or(match &result {
                 Some(Err(refusal)) => Some((refusal.code, refusal.message.clone())),
@@ -216,7 +216,7 @@ impl World {
                     continue;
                 };
                 // Nor is that it was made before.
-                if code == 409 && self.standing(wanted) == Some(Standing::Made) {
+                if code == 409 && self.holder_of(wanted) == Some(Standing::Made) {
                     continue;
                 }
                 failed.push(Failure {
@@ -229,7 +229,8 @@ impl World {
                 self.shell.written = Some(self.clock);
                 self.shell.known = version(&self.api.objects);
             } else if let Some((wanted, sent)) = request {
-                if call.verb == Verb::Apply && self.api.version == version {
+                if call.verb == Verb::Apply && self.api.version == was {
+                    refused = true;
                     failed.push(Failure::in_vain(wanted, self.clock));
                 }
                 self.shell.learned.insert(call.kind, self.api.version);
@@ -257,7 +258,7 @@ impl World {
 
     /// What holds the name of a POST. One that is refused changes nothing, so what may go wrong is tried with what
     /// follows it.
-    fn standing(&self, wanted: &Request) -> Option<Standing> {
+    fn holder_of(&self, wanted: &Request) -> Option<Standing> {
         if !matches!(wanted, Request::Create(_)) {
             return None;
         }

@@ -146,25 +146,25 @@ impl World {
 
     /// One pass, with what goes on beside it.
     pub fn step(&mut self) -> Pass {
-        self.stepped(Self::taped)
+        let from = self.phase();
+        let pass = self.taped();
+        self.stepped(from, pass)
     }
 
     /// The same, and this happens between what is read and what is sent.
     pub fn step_around(&mut self, meanwhile: impl FnOnce(&mut Self)) -> Pass {
-        self.stepped(|world| {
-            let pass = world.pass_after(|world| {
-                meanwhile(world);
-                world.api.checker.is_late = true;
-            });
-            world.api.checker.is_late = false;
-            pass
-        })
+        let mut from = String::new();
+        let pass = self.pass_after(|world| {
+            meanwhile(world);
+            from = world.phase();
+            world.api.checker.is_outrun = true;
+        });
+        self.api.checker.is_outrun = false;
+        self.stepped(from, pass)
     }
 
-    fn stepped(&mut self, pass: impl FnOnce(&mut Self) -> Pass) -> Pass {
+    fn stepped(&mut self, from: String, pass: Pass) -> Pass {
         self.passes += 1;
-        let from = self.phase();
-        let pass = pass(self);
         let to = self.phase();
         if from != to {
             self.transitions.insert((from, to));
@@ -214,7 +214,9 @@ impl World {
                 // Someone else wrote, be it a leader of before.
                 Pass::Idle(_) if self.api.version != version => continue,
                 Pass::Idle(_) if self.tick() => continue,
-                Pass::Idle(Some(until)) if self.is_moving() => self.clock = until.max(self.clock),
+                Pass::Idle(Some(until)) if self.is_moving() || self.is_put_off(until) => {
+                    self.clock = until.max(self.clock);
+                }
                 Pass::Idle(_) if self.withheld.is_some() => self.deliver(true),
                 Pass::Idle(_) => return self.settled(),
             }
@@ -246,6 +248,13 @@ impl World {
         // Clients leave the old colour whatever the phase.
         let drains = !drain.is_null() && drain["endedAt"].is_null();
         moving.contains(&self.phase().as_str()) || drains
+    }
+
+    /// Whether what is waited for may be another try of what was refused, and would not be any more.
+    fn is_put_off(&self, until: Timestamp) -> bool {
+        const PUT_OFF: SignedDuration = SignedDuration::from_secs(5);
+        let is_soon = until.duration_since(self.clock) <= PUT_OFF;
+        is_soon && !self.shell.failures.is_empty() && self.api.takes_all()
     }
 
     fn settled(&mut self) {

@@ -119,7 +119,7 @@ fn webhook_that_sets_another_image() -> Story {
     Story::given("webhook that sets another image", live())
         .when(|w| {
             w.api.images = BTreeMap::from([("shop-user-green", "user@sha256:2")]);
-            w.apply(exchange("2"));
+            w.apply(spec("2", |s| s["progressDeadline"] = "60s".into()));
         })
         .during("Preparing", |w| {
             for _ in 0..20 {

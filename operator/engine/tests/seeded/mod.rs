@@ -225,18 +225,19 @@ fn end_of_a_phase_reset_by_pod_churn() {
     for phase in ["Preparing", "Baking", "RolledBack"] {
         let mut world = live();
         world.apply(exchange("2"));
-        if phase == "RolledBack" {
-            world.until("Warm");
-            world.annotate("rollback", "1");
+        match phase {
+            "Preparing" => world.fate("user:2", Fate::NeverReady),
+            "RolledBack" => {
+                world.until("Warm");
+                world.annotate("rollback", "1");
+            }
+            _ => {}
         }
         world.until(phase);
         world.bug = Bug::DeadlineResetByChurn;
-        for _ in 0..4 {
-            world.step();
-            world.tick();
-        }
         world.delete_a_pod("user", "green");
-        for _ in 0..4 {
+        // Longer than words about progress wait.
+        for _ in 0..8 {
             world.step();
             world.tick();
         }
