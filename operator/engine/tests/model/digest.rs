@@ -123,7 +123,7 @@ impl World {
         for question in &self.shell.pending {
             format!("{:?} {}", question.key, question.attempt).hash(&mut sum);
         }
-        (&self.answers, &self.bad_journeys).hash(&mut sum);
+        (&self.answers, &self.bad_journeys, &self.roles).hash(&mut sum);
         (&self.api.denied, &self.api.kept, &self.api.images).hash(&mut sum);
         self.api.is_terminating.hash(&mut sum);
         (self.silent, self.deaf, self.clinging).hash(&mut sum);

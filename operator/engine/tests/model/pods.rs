@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::api::{name_of, uid_of};
+use super::reading::label;
 use super::world::{RELEASE, World};
 
 /// A path that no service knows.
@@ -126,6 +127,7 @@ impl World {
             .get("Pod", &target.pod)
             .ok_or("the pod is gone".to_owned())?;
         let uid = uid_of(pod);
+        let kept_as = ["service", "colour"].map(|key| label(pod, key).to_owned());
         if self.deaf {
             // Who cannot be told is not waited for any longer.
             if matches!(target.call, AdminCall::Undrain { .. }) {
@@ -144,6 +146,12 @@ impl World {
                 Ok(Finding::Fine)
             }
             AdminCall::Role { epoch, live } => {
+                // As the services keep it, in a database that outlives pods and releases.
+                let known = self.roles.entry(kept_as).or_insert((epoch, live));
+                if known.0 > epoch || known.0 == epoch && known.1 != live {
+                    return Err("answered PUT /role with 409".to_owned());
+                }
+                *known = (epoch, live);
                 self.api.checker.told(&uid, epoch, live);
                 Ok(Finding::Fine)
             }

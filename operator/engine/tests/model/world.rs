@@ -43,6 +43,8 @@ pub struct World {
     pub deaf: bool,
     /// Clients keep their connections whatever a draining pod says.
     pub clinging: bool,
+    /// What the databases of services keep of each colour's role: epoch, and whether live.
+    pub roles: BTreeMap<[String; 2], (i64, bool)>,
     /// Whether clients reach each pod, by uid.
     pub contacts: BTreeMap<String, Contact>,
     pub events: Vec<(&'static str, Arc<str>)>,
@@ -78,6 +80,7 @@ impl World {
             silent: false,
             deaf: false,
             clinging: false,
+            roles: BTreeMap::new(),
             contacts: BTreeMap::new(),
             events: Vec::new(),
             transitions: BTreeSet::new(),
