@@ -181,7 +181,7 @@ fn revert_given_up_for_a_spec_that_cannot_be_carried_out() -> Story {
 
 fn revert_given_up_for_a_newer_version_while_paused() -> Story {
     reverted("revert given up for a newer version while paused")
-        .when(|w| {
+        .during("Preparing", |w| {
             w.annotate("pause", "true");
             w.apply(exchange("3"));
         })

@@ -19,6 +19,7 @@ use changeover_kubernetes_model::Verb;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
+use serde_json::json;
 
 use bodies::{KINDS, WRITES};
 use pair::{Pair, Pins};
@@ -27,7 +28,8 @@ const VERBS: [Verb; 4] = [Verb::Create, Verb::Apply, Verb::Merge, Verb::Delete];
 const SEEDS: u64 = 6;
 const REQUESTS: usize = 120;
 
-/// Every verb, with every precondition, of every kind, on an object that is there, changed or gone.
+/// Every verb, with every precondition, of every kind, on an object that is there, changed or gone; an apply without any
+/// is none of the operator's.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_request_is_answered_as_by_a_real_server() {
     let mut pair = Pair::new("table").await;
@@ -74,6 +76,30 @@ async fn any_order_of_requests_ends_as_at_a_real_server() {
         }
         pair.finish(&format!("requests of seed {seed}")).await;
     }
+}
+
+/// What a flip takes out of a selector, and what a change of the spec comes to.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_away_is_gone_as_at_a_real_server() {
+    let mut pair = Pair::new("taken-away").await;
+    pair.send(Verb::Create, "Service", 0, Pins::None).await;
+    for selector in [
+        json!({"colour": null, "canary": "yes"}),
+        json!({"colour": null}),
+        json!({"colour": "green", "canary": null}),
+    ] {
+        let patch = json!({"spec": {"selector": selector}});
+        for pins in [Pins::WrongVersion, Pins::Right] {
+            let patch = patch.clone();
+            pair.send_body(Verb::Merge, "Service", patch, pins).await;
+        }
+    }
+    for body in [0, 1, 1] {
+        pair.edit("ExchangeRelease", body).await;
+        pair.send(Verb::Status, "ExchangeRelease", body, Pins::Right)
+            .await;
+    }
+    pair.finish("what is taken away").await;
 }
 
 fn tell(what: &str, requests: usize) {

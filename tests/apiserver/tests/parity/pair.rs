@@ -92,12 +92,20 @@ impl Pair {
         } else {
             body
         };
+        let pins = if verb == Verb::Create {
+            Pins::None
+        } else {
+            pins
+        };
+        self.send_body(verb, kind, body, pins).await;
+    }
+
+    /// Any body, to both.
+    pub async fn send_body(&mut self, verb: Verb, kind: &'static str, body: Value, pins: Pins) {
         let (mut of_model, mut of_real) = (body.clone(), body);
-        if verb != Verb::Create {
-            let seen = self.identities.get(kind);
-            pins.add(&mut of_model, seen.map(|[model, _]| model));
-            pins.add(&mut of_real, seen.map(|[_, real]| real));
-        }
+        let seen = self.identities.get(kind);
+        pins.add(&mut of_model, seen.map(|[model, _]| model));
+        pins.add(&mut of_real, seen.map(|[_, real]| real));
         self.both(verb, kind, of_model, of_real).await;
     }
 
@@ -138,6 +146,7 @@ impl Pair {
                 "spec": {"replicas": body}}),
             "Service" => json!({"metadata": {"labels": {"person": body.to_string()}},
                 "spec": {"selector": patch["spec"]["selector"]}}),
+            "ExchangeRelease" => json!({"spec": {"version": format!("2.0.{body}")}}),
             _ => json!({"metadata": {"labels": patch["metadata"]["labels"]}}),
         };
         self.real.edit(kind, NAME, &patch).await.unwrap();

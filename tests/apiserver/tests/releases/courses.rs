@@ -42,6 +42,8 @@ impl Course {
         match (requests, self) {
             (Requests::Writes, Self::Install | Self::Release | Self::Retry) => 15,
             (Requests::Writes, Self::Rollback | Self::Abort) => 5,
+            // What is ready, read together.
+            (Requests::Reads, Self::Rollback | Self::Abort) => 1,
             _ => 2,
         }
     }
