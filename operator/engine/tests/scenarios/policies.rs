@@ -100,7 +100,10 @@ fn webhook_that_is_away() -> Story {
     Story::given("webhook that is away", live())
         .when(|w| {
             w.api.denied = BTreeMap::from([("shop-trade-blue", 500)]);
-            w.apply(spec("2", |s| s["progressDeadline"] = "2m".into()));
+            w.apply(exchange("2"));
+            w.until("Preparing");
+            w.step();
+            w.advance_clock(SignedDuration::from_secs(31));
         })
         .during("Warm", |w| {
             assert_eq!(w.status().live.unwrap().version, "2");
