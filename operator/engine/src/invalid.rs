@@ -55,7 +55,11 @@ pub(crate) fn confused(
 pub(crate) fn moved(obs: &Observation, stored: &BTreeMap<String, Stored>) -> Option<String> {
     let release = &obs.release;
     let status = release.status.iter();
-    let roles = status.flat_map(|s| [&s.live, &s.warm].into_iter().flatten());
+    // The candidate of a revert is warm again if it is given up.
+    let roles = status.flat_map(|s| {
+        let candidate = s.candidate.as_ref().filter(|_| s.warm_until.is_some());
+        [&s.live, &s.warm].into_iter().flatten().chain(candidate)
+    });
     let objects = roles.map(|role| names::stored_revision(&release.name_any(), &role.revision));
     let serving: Vec<_> = objects.filter_map(|name| stored.get(&name)).collect();
     release.spec.services.iter().find_map(|service| {

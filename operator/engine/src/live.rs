@@ -172,9 +172,9 @@ pub(crate) fn serves_clients(world: World<'_>, status: &ExchangeReleaseStatus) -
     let mut used = roles
         .filter(|role| is_used(world, role.colour, status))
         .peekable();
-    let live = status.live.as_ref();
-    let mut services = live
-        .map_or(&[][..], |live| world.services(&live.revision))
+    let first = status.live.as_ref().or(other);
+    let mut services = first
+        .map_or(&[][..], |role| world.services(&role.revision))
         .iter();
     let all_stand = services.all(|service| {
         let object = world.live_service(&service.name);
