@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 
 use crate::decision::Request;
 use crate::flip::ADDRESS_REFUSED;
-use crate::observation::Failure;
+use crate::observation::{Failure, IN_VAIN};
 use crate::reason::Reason;
 use crate::world::{World, label};
 
@@ -71,14 +71,14 @@ pub(crate) fn because(world: World<'_>, role: &ColourStatus) -> String {
 /// is still asked for.
 pub(crate) fn refused(world: World<'_>, again: &[Request]) -> Option<(Reason, String)> {
     let mut failures = world.obs.failures.iter();
-    let failure = failures.find(|f| again.iter().any(|r| is_refusal(f, r) || has_lasted(f, r)))?;
+    let failure = failures.find(|f| again.iter().any(|r| is_in_the_way(f, r)))?;
     Some(in_words(failure))
 }
 
 /// A repair that has been refused for a while is put off, so that all else goes on without it: until when, and why.
 pub(crate) fn put_off(world: World<'_>, repair: &Request, now: Timestamp) -> Option<PutOff> {
     let mut failures = world.obs.failures.iter();
-    let failure = failures.find(|f| is_refusal(f, repair) || has_lasted(f, repair))?;
+    let failure = failures.find(|f| is_in_the_way(f, repair))?;
     let lasts = failure.lasted() >= PATIENCE;
     let until = failure.last.checked_add(AGAIN).unwrap_or(Timestamp::MAX);
     (lasts && now < until).then(|| PutOff {
@@ -108,7 +108,7 @@ pub(crate) fn not_carried_out(world: World<'_>, requests: &[Request]) -> String 
 
 /// Not passed by waiting for a moment: neither an overload nor an outage.
 const fn is_final(code: u16) -> bool {
-    matches!(code, 200 | 400..=428 | 430..=499)
+    matches!(code, IN_VAIN | 400..=428 | 430..=499)
 }
 
 fn is_refusal(failure: &Failure, request: &Request) -> bool {
@@ -117,8 +117,10 @@ fn is_refusal(failure: &Failure, request: &Request) -> bool {
         && !(failure.code == ADDRESS_REFUSED && request.address().is_some())
 }
 
-fn has_lasted(failure: &Failure, request: &Request) -> bool {
-    failure.lasted() >= OUTAGE && failure.request == request.to_string()
+/// A refusal, or what should have passed by itself and has not.
+fn is_in_the_way(failure: &Failure, request: &Request) -> bool {
+    let has_lasted = failure.lasted() >= OUTAGE && failure.request == request.to_string();
+    has_lasted || is_refusal(failure, request)
 }
 
 fn in_words(failure: &Failure) -> (Reason, String) {

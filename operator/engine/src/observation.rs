@@ -73,7 +73,7 @@ impl Flipped {
 }
 
 /// The code of what was taken all the same.
-const IN_VAIN: u16 = 200;
+pub(crate) const IN_VAIN: u16 = 200;
 
 /// How long a refusal counts of what is not tried again: longer than a repair is put off.
 const STANDS: SignedDuration = SignedDuration::from_secs(10);

@@ -17,6 +17,15 @@ stories!(
     webhook_that_sets_another_image,
 );
 
+/// Status tells of the policy; then it is gone, and what was put off is due.
+fn denied_no_more(w: &mut World) {
+    let (reason, message) = w.condition("Stalled").unwrap();
+    assert_eq!(reason, "Refused");
+    assert!(message.contains("denied by a policy"), "{message}");
+    w.api.denied.clear();
+    w.advance_clock(SignedDuration::from_secs(10));
+}
+
 /// Whoever tightens a policy releases the version that satisfies it, over one that does not.
 fn policy_takes_no_change_of_what_is_live() -> Story {
     Story::given("policy takes no change of what is live", live())
@@ -33,11 +42,7 @@ fn policy_takes_no_change_of_what_is_live() -> Story {
             assert_eq!(w.status().live.unwrap().version, "2");
             let selector = &w.raw("Service", "shop-user")["spec"]["selector"];
             assert_eq!(selector["changeover.dev/colour"], "green");
-            let (reason, message) = w.condition("Stalled").unwrap();
-            assert_eq!(reason, "Refused");
-            assert!(message.contains("denied by a policy"), "{message}");
-            w.api.denied.clear();
-            w.advance_clock(SignedDuration::from_secs(10));
+            denied_no_more(w);
         })
         .then("what was refused is tried again", |w| {
             assert!(w.condition("Stalled").is_none());
@@ -57,11 +62,7 @@ fn policy_takes_no_change_of_either_colour() -> Story {
         .during("Warm", |w| {
             until_idle(w);
             assert_eq!(w.status().live.unwrap().version, "2");
-            let (reason, message) = w.condition("Stalled").unwrap();
-            assert_eq!(reason, "Refused");
-            assert!(message.contains("denied by a policy"), "{message}");
-            w.api.denied.clear();
-            w.advance_clock(SignedDuration::from_secs(10));
+            denied_no_more(w);
         })
         .then("what was refused is tried again", |w| {
             assert!(w.condition("Stalled").is_none());
