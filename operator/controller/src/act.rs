@@ -30,14 +30,15 @@ pub struct Outcome {
     pub flipped: Vec<(String, Flipped)>,
 }
 
-/// Sends a batch, all at once.
-pub async fn carry_out(scope: Scope<'_>, requests: &[Request]) -> Outcome {
+/// Sends a batch, all at once. What is refused of it is refused at one time: so it is tried again together.
+pub async fn carry_out(scope: Scope<'_>, requests: &[&Request]) -> Outcome {
     let metrics = &scope.ctx.metrics;
     let answers = futures::future::join_all(requests.iter().map(async |request| {
         let (sent, answer) = scope.send(request).await;
-        (request, sent, answer, Timestamp::now())
+        (*request, sent, answer, Timestamp::now())
     }))
     .await;
+    let over = Timestamp::now();
     let mut outcome = Outcome::default();
     for (wanted, request, answer, at) in answers {
         let (verb, kind, name) = (request.verb(), request.kind().as_str(), request.name());
@@ -46,7 +47,7 @@ pub async fn carry_out(scope: Scope<'_>, requests: &[Request]) -> Outcome {
                 tracing::info!(verb, kind, name, changed, "carried out");
                 outcome.progress |= changed;
                 outcome.flipped.extend(request.flipped(at));
-                (!changed && verb == "apply").then(|| Failure::in_vain(wanted, at))
+                (!changed && verb == "apply").then(|| Failure::in_vain(wanted, over))
             }
             Err(error) => {
                 tracing::warn!(verb, kind, name, %error, "refused");
@@ -57,7 +58,7 @@ pub async fn carry_out(scope: Scope<'_>, requests: &[Request]) -> Outcome {
                     code: error.code(),
                     message: error.to_string(),
                     is_terminating: error.is_terminating(),
-                    ..Failure::of(wanted, at)
+                    ..Failure::of(wanted, over)
                 })
             }
         };

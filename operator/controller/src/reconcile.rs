@@ -204,41 +204,55 @@ fn refused(look: &Look<'_>, seen: &Observation, error: &CallError) -> Duration {
         last: now,
     };
     let failures = Failure::standing(vec![failure], &[], &seen.failures, now);
-    let pause = pause_after(failures.get(..1).unwrap_or_default());
+    let pause = failures.first().map_or(SHORT_PAUSE, pause_after);
     let memory = &look.scope.ctx.memory;
     memory.note(&look.uid, |notes| notes.failures = failures);
-    pause.unwrap_or(SHORT_PAUSE)
+    pause
 }
 
+/// Sends what was not refused a moment ago; how long to wait, if that is nothing or changed nothing. A refusal holds up
+/// nothing but its own repetition: the engine may have something else to do by then.
 async fn carry_out(
     look: &mut Look<'_>,
     seen: &Observation,
     requests: &[Request],
 ) -> Option<Duration> {
-    let outcome = act::carry_out(look.scope, requests).await;
+    let now = Timestamp::now();
+    let pauses = requests
+        .iter()
+        .map(|r| (r, pause_before(r, &seen.failures, now)));
+    let (early, due): (Vec<_>, Vec<_>) = pauses.partition(|(_, pause)| pause.is_some());
+    if due.is_empty() {
+        return early.into_iter().filter_map(|(_, pause)| pause).min();
+    }
+    let requests: Vec<&Request> = due.into_iter().map(|(request, _)| request).collect();
+    let outcome = act::carry_out(look.scope, &requests).await;
     if outcome.is_stale {
         look.again(Reads::EVERYTHING);
     }
-    let refused = outcome.failures.len();
-    let now = Timestamp::now();
-    let failures = Failure::standing(outcome.failures, requests, &seen.failures, now);
-    let went_on = outcome.progress || outcome.is_stale;
-    let pause = pause_after(failures.get(..refused).unwrap_or_default());
-    let pause = pause.or((!went_on).then_some(PAUSE));
+    let is_answered = outcome.progress || outcome.is_stale || !outcome.failures.is_empty();
+    let failures = Failure::standing(outcome.failures, &requests, &seen.failures, now);
     look.scope.ctx.memory.note(&look.uid, |notes| {
         notes.failures = failures;
         for (service, flip) in outcome.flipped {
             notes.flipped(service, flip);
         }
     });
-    pause
+    (!is_answered).then_some(PAUSE)
 }
 
-/// As long as the oldest refusal has lasted, so that pauses double.
-fn pause_after(failures: &[Failure]) -> Option<Duration> {
-    let lasted = |f: &Failure| Duration::try_from(f.lasted());
-    let oldest = failures.iter().map(|f| lasted(f).unwrap_or_default()).max();
-    oldest.map(|age| age.clamp(SHORT_PAUSE, PAUSE))
+/// How long a request that was refused is not to be repeated yet.
+fn pause_before(request: &Request, failures: &[Failure], now: Timestamp) -> Option<Duration> {
+    let words = request.to_string();
+    let failure = failures.iter().find(|f| f.request == words)?;
+    let over = failure.last + pause_after(failure);
+    (now < over).then(|| remaining(now, over))
+}
+
+/// As long as the refusal has lasted, so that pauses double.
+fn pause_after(failure: &Failure) -> Duration {
+    let lasted = Duration::try_from(failure.lasted());
+    lasted.unwrap_or_default().clamp(SHORT_PAUSE, PAUSE)
 }
 
 /// At least a few milliseconds, so that a deadline is over when we look again.
@@ -249,27 +263,46 @@ fn remaining(now: Timestamp, until: Timestamp) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use changeover_engine::{Kind, Target};
+
     use super::*;
+
+    const SINCE: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn deletion(name: &str) -> Request {
+        Request::Delete(Target {
+            kind: Kind::Service,
+            name: name.to_owned(),
+            uid: String::new(),
+            resource_version: String::new(),
+        })
+    }
+
+    fn refused_for(millis: u64) -> Failure {
+        Failure {
+            last: SINCE + Duration::from_millis(millis),
+            ..Failure::of(&deletion("shop-user"), SINCE)
+        }
+    }
 
     #[test]
     fn pauses_after_a_refusal_double_up_to_two_seconds() {
-        let since = Timestamp::UNIX_EPOCH;
-        let pause = |millis| {
-            let last = since + Duration::from_millis(millis);
-            let failure = Failure {
-                request: "create Service exchange-user".to_owned(),
-                name: "exchange-user".to_owned(),
-                code: 422,
-                message: String::new(),
-                is_terminating: false,
-                since,
-                last,
-            };
-            pause_after(&[failure])
-        };
-        assert_eq!(pause_after(&[]), None);
         for (lasted, expected) in [(0, 100), (150, 150), (900, 900), (30_000, 2000)] {
-            assert_eq!(pause(lasted), Some(Duration::from_millis(expected)));
+            let pause = pause_after(&refused_for(lasted));
+            assert_eq!(pause, Duration::from_millis(expected));
         }
+    }
+
+    #[test]
+    fn a_refusal_holds_up_its_own_repetition_alone() {
+        let failures = [refused_for(900)];
+        let pause = |name, millis| {
+            let now = SINCE + Duration::from_millis(millis);
+            pause_before(&deletion(name), &failures, now)
+        };
+        let some_more = Duration::from_millis(805);
+        assert_eq!(pause("shop-user", 1000), Some(some_more));
+        assert_eq!(pause("shop-user", 1800), None);
+        assert_eq!(pause("shop-trade", 1000), None);
     }
 }

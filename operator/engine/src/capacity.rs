@@ -1,6 +1,7 @@
 //! How much of a colour is ready, and whether that is enough.
 
-use changeover_crds::{ColourStatus, ServiceStatus};
+use changeover_crds::{Colour, ColourStatus, ServiceStatus};
+use k8s_openapi::api::apps::v1::Deployment;
 
 use crate::revision::{StoredRevision, StoredService};
 use crate::world::World;
@@ -39,7 +40,7 @@ impl World<'_> {
     }
 
     /// Pods that a service should have: as the spec says; where it no longer names the service, or cannot be carried
-    /// out, as it last said; where that is not known, as stored.
+    /// out, as it last said; where that is not known, as many as stand; else as stored.
     #[must_use]
     pub fn desired(&self, service: &StoredService) -> i32 {
         let release = self.release();
@@ -50,7 +51,16 @@ impl World<'_> {
         let roles = status.flat_map(|s| [&s.live, &s.warm, &s.candidate].into_iter().flatten());
         let mut known = roles.flat_map(|role| role.services.iter());
         let last = || known.find(|s| s.name == service.name).map(|s| s.desired);
-        asked.or_else(last).unwrap_or(service.replicas)
+        let asked = asked.or_else(last).or_else(|| self.scaled(&service.name));
+        asked.unwrap_or(service.replicas)
+    }
+
+    /// The scale of a service's Deployments: after a lost status, all that is known of what the spec said before.
+    fn scaled(&self, service: &str) -> Option<i32> {
+        let both = [Colour::Blue, Colour::Green].map(|colour| self.deployment(service, colour));
+        let scale = |d: &Deployment| d.spec.as_ref()?.replicas;
+        let scales = both.into_iter().flatten().filter_map(scale);
+        scales.max().filter(|scale| *scale > 0)
     }
 
     /// Whether a colour could take all traffic: every service at least `threshold(desired)` ready.

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 
 use crate::decision::Request;
 use crate::flip::ADDRESS_REFUSED;
-use crate::observation::{Failure, IN_VAIN};
+use crate::observation::Failure;
 use crate::reason::Reason;
 use crate::world::{World, label};
 
@@ -75,6 +75,14 @@ pub(crate) fn refused(world: World<'_>, again: &[Request]) -> Option<(Reason, St
     Some(in_words(failure))
 }
 
+/// The refusal that was told, as long as it stands. Of several that are tried in turn, people would else be told in turn.
+pub(crate) fn told(world: World<'_>) -> Option<(Reason, String)> {
+    let mut conditions = world.release().status.iter().flat_map(|s| &s.conditions);
+    let told = conditions.find(|c| c.type_ == "Stalled")?;
+    let mut standing = world.obs.failures.iter().map(in_words);
+    standing.find(|(_, message)| *message == told.message)
+}
+
 /// A repair that has been refused for a while is put off, so that all else goes on without it: until when, and why.
 pub(crate) fn put_off(world: World<'_>, repair: &Request, now: Timestamp) -> Option<PutOff> {
     let mut failures = world.obs.failures.iter();
@@ -106,13 +114,8 @@ pub(crate) fn not_carried_out(world: World<'_>, requests: &[Request]) -> String 
         )
 }
 
-/// Not passed by waiting for a moment: neither an overload nor an outage.
-const fn is_final(code: u16) -> bool {
-    matches!(code, IN_VAIN | 400..=428 | 430..=499)
-}
-
 fn is_refusal(failure: &Failure, request: &Request) -> bool {
-    is_final(failure.code)
+    failure.is_final()
         && failure.request == request.to_string()
         && !(failure.code == ADDRESS_REFUSED && request.address().is_some())
 }

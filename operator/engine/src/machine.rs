@@ -42,8 +42,7 @@ pub fn decide(obs: &Observation, now: Timestamp) -> Decision {
 /// Whether the namespace is being deleted, which shows itself only by what is refused: there is no right to read it.
 /// One of several API servers may say so of a namesake before, so it is asked again.
 fn is_terminating(obs: &Observation, now: Timestamp) -> bool {
-    const COUNTS: SignedDuration = SignedDuration::from_secs(60);
-    let counts = |f: &Failure| f.is_terminating && now.duration_since(f.last) < COUNTS;
+    let counts = |f: &Failure| f.is_terminating && f.stands(now);
     obs.failures.iter().any(counts)
 }
 
@@ -61,6 +60,14 @@ pub(crate) enum Move {
 }
 
 impl Move {
+    /// What is sent.
+    fn requests(&self) -> &[Request] {
+        match self {
+            Self::Requests(requests) => requests,
+            _ => &[],
+        }
+    }
+
     /// How long it may stay without a change.
     fn until(&self) -> Option<Timestamp> {
         match self {
@@ -84,8 +91,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) why: Why,
     /// What people ask for.
     pub(crate) asked: Asked,
-    /// A repair that was left out of this turn.
-    pub(crate) put_off: Option<PutOff>,
+    /// Repairs that were left out of this turn.
+    pub(crate) put_off: Vec<PutOff>,
     notices: Vec<Notice>,
 }
 
@@ -103,7 +110,7 @@ impl<'a> Turn<'a> {
             next: release.status.clone().unwrap_or_default(),
             why: Why::default(),
             asked: Asked::default(),
-            put_off: None,
+            put_off: Vec::new(),
             notices: Vec::new(),
         }
     }
@@ -183,16 +190,16 @@ impl<'a> Turn<'a> {
         }
         phase::warn(&mut self);
         let contested_at = live::contested(&mut self);
-        // What was refused is told first, whether it is tried again now or later.
-        let put_off = self.put_off.take();
-        let put_off_until = put_off.as_ref().map(|repair| repair.until);
-        let refusal = match &mv {
-            Move::Requests(requests) => explain::refused(self.world, requests),
-            _ => put_off.map(|repair| repair.refusal),
-        };
+        let put_off_until = self.put_off.iter().map(|repair| repair.until).min();
+        let refused = explain::refused(self.world, mv.requests());
         // What lasts is told before it is tried again.
-        let lasts = refusal.is_some() || self.why.reason == Some(Reason::RollbackLate);
-        if let Some((reason, message)) = refusal {
+        let lasts = refused.is_some() || self.why.reason == Some(Reason::RollbackLate);
+        // What was refused is told first, whether it is tried again now or later; before all, what moves clients.
+        let moves = mv.requests().iter().any(|r| r.flips().is_some());
+        let told = explain::told(self.world).filter(|_| !moves);
+        let put_off = self.put_off.drain(..).next().map(|repair| repair.refusal);
+        if let Some(first) = refused.or(put_off) {
+            let (reason, message) = told.unwrap_or(first);
             self.stall(reason, message);
         }
         self.derive();

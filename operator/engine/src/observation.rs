@@ -77,6 +77,8 @@ pub(crate) const IN_VAIN: u16 = 200;
 
 /// How long a refusal counts of what is not tried again: longer than a repair is put off.
 const STANDS: SignedDuration = SignedDuration::from_secs(10);
+/// The same of a namespace that is being deleted.
+const TERMINATES: SignedDuration = SignedDuration::from_secs(60);
 
 /// A request that the API server refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -128,25 +130,46 @@ impl Failure {
         self.last.duration_since(self.since)
     }
 
-    /// What is refused after a batch: what was refused of it, with when that began, and what was refused before and is
-    /// not in it. Only so can two that are refused in turn both be put off.
+    /// Whether it still says what would come of the request.
+    #[must_use]
+    pub fn stands(&self, now: Timestamp) -> bool {
+        let counts = if self.is_terminating {
+            TERMINATES
+        } else {
+            STANDS
+        };
+        now.duration_since(self.last) < counts
+    }
+
+    /// Whether it is not passed by waiting for a moment: neither an overload nor an outage.
+    pub(crate) const fn is_final(&self) -> bool {
+        matches!(self.code, IN_VAIN | 400..=428 | 430..=499)
+    }
+
+    /// Whether it is one more of the same: an outage answers now so, now so.
+    fn goes_on(&self, earlier: &Self) -> bool {
+        let is_same = self.code == earlier.code || !self.is_final() && !earlier.is_final();
+        self.request == earlier.request && is_same
+    }
+
+    /// What is refused after a batch that was sent at a time: what was refused of it, with when that began, and what was
+    /// refused before and is not in it. Only so can two that are refused in turn both be put off.
     #[must_use]
     pub fn standing(
         mut refused: Vec<Self>,
-        batch: &[Request],
+        batch: &[&Request],
         earlier: &[Self],
-        now: Timestamp,
+        sent: Timestamp,
     ) -> Vec<Self> {
+        let standing = || earlier.iter().filter(|f| f.stands(sent));
         for failure in &mut refused {
-            let same = |f: &&Self| f.request == failure.request && f.code == failure.code;
-            if let Some(first) = earlier.iter().find(same) {
+            if let Some(first) = standing().find(|f| failure.goes_on(f)) {
                 failure.since = first.since;
             }
         }
-        let sent: Vec<String> = batch.iter().map(ToString::to_string).collect();
-        let is_recent = |f: &&Self| now.duration_since(f.last) < STANDS;
-        let others = earlier.iter().filter(|f| !sent.contains(&f.request));
-        refused.extend(others.filter(is_recent).cloned());
+        let batch: Vec<String> = batch.iter().map(ToString::to_string).collect();
+        let others = standing().filter(|f| !batch.contains(&f.request));
+        refused.extend(others.cloned());
         refused
     }
 }

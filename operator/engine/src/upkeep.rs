@@ -87,7 +87,7 @@ fn due(turn: &mut Turn<'_>, mut batch: Vec<Request>) -> Vec<Request> {
     batch.retain(|request| {
         let put_off = explain::put_off(turn.world, request, turn.now);
         let is_due = put_off.is_none();
-        turn.put_off = turn.put_off.take().or(put_off);
+        turn.put_off.extend(put_off);
         is_due
     });
     batch

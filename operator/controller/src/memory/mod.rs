@@ -173,6 +173,7 @@ impl Memory {
             let is_fresh = now.duration_since(record.last) < KEPT;
             is_of_use(key, seen) && (is_fresh || is_in_spec(key, seen))
         });
+        notes.failures.retain(|failure| failure.stands(now));
         notes.flips.retain(|service, _| {
             let of = |s: &Service| s.labels().get(names::SERVICE) == Some(service);
             seen.services.iter().any(|s| of(s))

@@ -184,7 +184,7 @@ impl World {
                 }
             }
         }
-        for f in &self.shell.failures {
+        for f in self.shell.standing(self.clock) {
             let times = (distance(f.since, self.clock), distance(f.last, self.clock));
             memory.push(hash(&(&f.request, f.code, &f.message, times)));
         }

@@ -83,7 +83,7 @@ impl World {
             approvers_verified: false,
             flips: shell.flips.clone(),
             written: shell.written,
-            failures: shell.failures.clone(),
+            failures: shell.standing(self.clock).cloned().collect(),
             memo: shell.memo.0.clone(),
         }
     }

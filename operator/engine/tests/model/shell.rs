@@ -35,6 +35,13 @@ pub struct Shell {
     pub memo: Findings,
 }
 
+impl Shell {
+    /// What was refused not long ago.
+    pub fn standing(&self, now: Timestamp) -> impl Iterator<Item = &Failure> {
+        self.failures.iter().filter(move |f| f.stands(now))
+    }
+}
+
 /// What the engine worked out. Of worlds that part each has its own: they give the same versions to other objects.
 #[derive(Default)]
 pub struct Findings(pub Arc<Memo>);
@@ -244,7 +251,7 @@ impl World {
             return;
         }
         let batch = calls.iter().filter_map(|(request, _)| request.as_ref());
-        let batch: Vec<Request> = batch.map(|(wanted, _)| (*wanted).clone()).collect();
+        let batch: Vec<&Request> = batch.map(|(wanted, _)| *wanted).collect();
         if !batch.is_empty() {
             let earlier = std::mem::take(&mut self.shell.failures);
             self.shell.failures = Failure::standing(failed, &batch, &earlier, self.clock);

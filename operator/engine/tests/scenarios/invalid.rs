@@ -7,11 +7,13 @@ use changeover_engine::revision_of;
 
 use crate::model::{Story, World, exchange, live, spec, warm};
 
+use super::lost::lose;
 use super::{stories, until_idle};
 
 stories!(
     path_that_runs_away,
     scale_in_a_spec_that_cannot_be_carried_out,
+    status_lost_beside_a_spec_that_cannot_be_carried_out,
     port_moved_while_warm,
     port_moved_in_two_steps_before_the_switch,
     admin_port_moved_while_warm,
@@ -58,6 +60,28 @@ fn scale_in_a_spec_that_cannot_be_carried_out() -> Story {
                 assert_eq!(w.raw("Deployment", name)["spec"]["replicas"], 2, "{name}");
             }
         })
+}
+
+/// How many pods there should be, then only the Deployments know.
+fn status_lost_beside_a_spec_that_cannot_be_carried_out() -> Story {
+    Story::given(
+        "status lost beside a spec that cannot be carried out",
+        live(),
+    )
+    .when(|w| w.apply(spec("1", |s| s["services"][0]["replicas"] = 3.into())))
+    .then("it is scaled", |w| {
+        assert_eq!(w.raw("Deployment", "shop-user-blue")["spec"]["replicas"], 3);
+    })
+    .when(|w| {
+        w.apply(spec("2", |s| {
+            s["services"][1]["config"]["USER_URL"] = "http://elsewhere".into();
+        }));
+        lose(w);
+    })
+    .then("it stays at its scale", |w| {
+        is_stalled(w, "USER_URL is set by the operator");
+        assert_eq!(w.raw("Deployment", "shop-user-blue")["spec"]["replicas"], 3);
+    })
 }
 
 fn without_user(w: &mut World) {

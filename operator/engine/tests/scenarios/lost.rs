@@ -70,7 +70,7 @@ fn status_lost_with_a_service_of_the_old_version_alone() -> Story {
         })
 }
 
-fn lose(w: &mut World) {
+pub fn lose(w: &mut World) {
     w.edit("ExchangeRelease", "shop", |r| r["status"] = Value::Null);
 }
 
