@@ -3,8 +3,9 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use changeover_crds::SwitchStatus;
+use changeover_crds::{Phase, SwitchStatus};
 use changeover_engine::Finding;
+use jiff::SignedDuration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -57,6 +58,7 @@ pub struct Metrics {
     questions: Family<Asked, Counter>,
     outcomes: Family<Ended, Counter>,
     phases: Family<InPhase, Gauge>,
+    phase: Family<InPhase, Histogram, fn() -> Histogram>,
     leader: Gauge,
     reconcile: Histogram,
     switch: Histogram,
@@ -74,6 +76,9 @@ impl Metrics {
             questions: Family::default(),
             outcomes: Family::default(),
             phases: Family::default(),
+            phase: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.01, 3.0, 12))
+            }),
             leader: Gauge::default(),
             reconcile: Histogram::new(exponential_buckets(0.005, 2.0, 12)),
             switch: Histogram::new(exponential_buckets(0.005, 2.0, 14)),
@@ -103,6 +108,11 @@ impl Metrics {
             metrics.outcomes.clone(),
         );
         registry.register("releases", "Releases by phase", metrics.phases.clone());
+        registry.register(
+            "phase_seconds",
+            "From the beginning of a phase to that of the next one",
+            metrics.phase.clone(),
+        );
         registry.register("leader", "1 if this replica leads", metrics.leader.clone());
         registry.register(
             "reconcile_seconds",
@@ -166,6 +176,11 @@ impl Metrics {
             })
             .inc();
     }
+    pub fn left(&self, phase: Phase, after: SignedDuration) {
+        let phase = format!("{phase:?}");
+        let phase = self.phase.get_or_create(&InPhase { phase });
+        phase.observe(after.as_secs_f64());
+    }
     pub fn lead(&self, leads: bool) {
         self.leader.set(i64::from(leads));
     }
@@ -211,7 +226,6 @@ impl Metrics {
 mod tests {
     use std::collections::BTreeSet;
 
-    use changeover_crds::Phase;
     use changeover_engine::Request;
 
     use super::*;
@@ -226,6 +240,7 @@ mod tests {
         metrics.refused("create", "conflict");
         metrics.asked("smoke", &Ok(Finding::Fine));
         metrics.ended("Live");
+        metrics.left(Phase::Live, SignedDuration::ZERO);
         memory.begin("uid");
         memory.note("uid", |notes| notes.phase = Some(Phase::Live));
         let text = metrics.text(&memory);

@@ -79,6 +79,13 @@ pub fn figures(ctx: &Context, old: Option<&ExchangeReleaseStatus>, new: &Exchang
         let is_back = matches!(new.phase, Some(Phase::RolledBack | Phase::Live));
         metrics.switched(switch, is_back);
     }
+    let begun = |status: &ExchangeReleaseStatus| status.phase_since.as_ref().map(|at| at.0);
+    let (before, since) = (old.and_then(begun), begun(new));
+    if let (Some(phase), Some(before), Some(since)) = (old.and_then(|o| o.phase), before, since)
+        && before != since
+    {
+        metrics.left(phase, since.duration_since(before));
+    }
     let newest = new.history.first();
     if newest != old.and_then(|o| o.history.first())
         && let Some(entry) = newest

@@ -55,9 +55,7 @@ impl Checker {
     /// I9 truth: `Ready` while each live Service leads clients to a pod, until a release ends otherwise.
     fn ready_is_so(&mut self, read: Reading<'_>) {
         let status = read.status();
-        let services = status["live"]["services"].as_array();
-        let names = services.into_iter().flatten();
-        let names = names.filter_map(|s| s["name"].as_str());
+        let names = services_of(&status["live"]).filter_map(|s| s["name"].as_str());
         // A way back that is held leaves clients on the other colour.
         let led = |name| {
             let selector = &read.live_service(name)?["spec"]["selector"];
@@ -106,18 +104,34 @@ impl Checker {
                 status["phase"]
             ));
         }
-        let colour = status["live"]["colour"].as_str().unwrap_or_default();
-        for service in status["live"]["services"].as_array().into_iter().flatten() {
+        for service in services_of(&status["live"]) {
             let name = service["name"].as_str().unwrap_or_default();
             if read.live_service(name).is_none() {
                 self.violation(format!("I2 together: {name} has no live Service"));
             }
-            let ready = read.ready(name, colour).len();
-            if service["ready"] != ready {
-                self.violation(format!("I9 truth: {service} but {ready} are ready"));
+        }
+        self.counts_are_so(read);
+    }
+
+    /// I9 truth: of each role as many pods are ready as it says.
+    fn counts_are_so(&mut self, read: Reading<'_>) {
+        for role in ["live", "warm", "candidate"] {
+            let role = &read.status()[role];
+            let colour = role["colour"].as_str().unwrap_or_default();
+            for service in services_of(role) {
+                let name = service["name"].as_str().unwrap_or_default();
+                let ready = read.ready(name, colour).len();
+                if service["ready"] != ready {
+                    let what = format!("{colour}: {service} but {ready} are ready");
+                    self.violation(format!("I9 truth: {what}"));
+                }
             }
         }
     }
+}
+
+fn services_of(role: &Value) -> impl Iterator<Item = &Value> {
+    role["services"].as_array().into_iter().flatten()
 }
 
 fn is_true(status: &Value, condition: &str) -> bool {

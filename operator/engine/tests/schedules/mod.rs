@@ -6,6 +6,7 @@
 
 mod dice;
 mod events;
+mod specs;
 
 use std::collections::BTreeSet;
 use std::time::Instant;

@@ -69,6 +69,7 @@ impl Shared {
                 self.send(request).await?;
                 anyhow::bail!("the answer is lost")
             }
+            Some(Spoil::Silence) => std::future::pending().await,
             Some(Spoil::Refuse(code)) => Ok(refusal(code)),
             None if is_watch(&request) => self.watch(request).await,
             None if self.is_unlisted(&request) => Ok(refusal(403)),

@@ -12,6 +12,8 @@ pub enum Spoil {
     CrashAfter,
     /// It is carried out, and the connection breaks instead of an answer.
     LoseAnswer,
+    /// It does not arrive, and there is no answer for longer than anyone waits.
+    Silence,
     /// It is refused with this status code.
     Refuse(u16),
 }

@@ -33,6 +33,17 @@ async fn a_lost_answer_to_any_write_of_a_release_changes_nothing() -> Result<()>
 }
 
 #[tokio::test]
+async fn no_answer_to_any_write_of_a_release_changes_nothing() -> Result<()> {
+    sweep("no answer", Course::Release, &[Spoil::Silence]).await
+}
+
+#[tokio::test]
+async fn no_answer_to_any_read_of_a_release_changes_nothing() -> Result<()> {
+    let (reads, release) = (Requests::Reads, Course::Release);
+    sweep_of(reads, "no answer to a read", release, &[Spoil::Silence]).await
+}
+
+#[tokio::test]
 async fn a_refusal_of_any_write_of_a_release_changes_nothing() -> Result<()> {
     sweep("a refusal", Course::Release, &Spoil::REFUSALS).await
 }

@@ -40,6 +40,17 @@ async fn metrics_have_the_figures_of_the_history() -> Result<()> {
         let counted = operator.metric("changeover_outcomes_total", &[&label])?;
         assert_eq!(counted, count, "{outcome}");
     }
+    // Three candidates, of which two were switched to; the way back was one of the second's.
+    let left = |phase: Phase| {
+        let label = format!("phase=\"{phase:?}\"");
+        operator.metric("changeover_phase_seconds_count", &[&label])
+    };
+    assert_eq!(
+        (left(Phase::Preparing)?, left(Phase::Switching)?),
+        (3.0, 2.0)
+    );
+    assert_eq!((left(Phase::Warm)?, left(Phase::RollingBack)?), (1.0, 1.0));
+    assert_eq!(left(Phase::Rejected)?, 0.0, "it goes on");
     let of = |outcomes: &[Outcome], millis: fn(&HistoryEntry) -> Option<i64>| {
         let entries = history.iter().filter(|e| outcomes.contains(&e.outcome));
         entries.filter_map(millis).collect::<Vec<i64>>()

@@ -7,7 +7,8 @@ use changeover_apiserver_tests::{NAME, Person, Sandbox, exchange};
 use changeover_crds::{ExchangeRelease, Phase, names};
 use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
 
 use crate::{status, with_first_release};
 
@@ -199,33 +200,57 @@ async fn programs_read_the_same_as_json() -> Result<()> {
 async fn a_watched_screen_follows_the_release_until_it_is_deleted() -> Result<()> {
     let (sandbox, _operator) = with_first_release().await?;
     let ann = ann(&sandbox).await?;
-    let mut watching = ann
-        .command(&["get", NAME, "-w"])?
-        .stdin(Stdio::null())
-        .spawn()?;
-    let out = watching.stdout.take().context("no pipe")?;
-    let mut lines = BufReader::new(out).lines();
-    let mut until = async |words: &str| -> Result<()> {
-        while let Some(line) = lines.next_line().await? {
-            if line.contains(words) {
-                return Ok(());
-            }
-        }
-        anyhow::bail!("the screen ended before it showed {words:?}")
-    };
-    until("Phase      Live").await?;
+    let watch = |more: &[&str]| Watching::of(&ann, &[&["get", NAME, "-w"], more].concat());
+    let (mut people, mut programs) = (watch(&[])?, watch(&["-o", "json"])?);
+    people.until("Phase      Live").await?;
+    programs.until(r#""phase":"Live""#).await?;
     sandbox.apply(&exchange("2.0.0")).await?;
-    until("Candidate  green  2.0.0").await?;
-    until("Phase      Warm").await?;
+    people.until("Candidate  green  2.0.0").await?;
+    people.until("Phase      Warm").await?;
+    let warm = programs.until(r#""phase":"Warm""#).await?;
+    let warm: Value = serde_json::from_str(&warm)?;
+    assert_eq!(warm["phase"], "Warm");
     let now = DeleteParams::background();
     sandbox.api::<ExchangeRelease>().delete(NAME, &now).await?;
-    // What is drawn meanwhile must not fill the pipe.
-    while lines.next_line().await?.is_some() {}
-    let ended = watching.wait_with_output().await?;
-    let complaint = String::from_utf8(ended.stderr)?;
-    assert_eq!(ended.status.code(), Some(5), "{complaint}");
-    assert!(complaint.contains("exchange was deleted"), "{complaint}");
+    for watching in [people, programs] {
+        let (code, complaint) = watching.end().await?;
+        assert_eq!(code, Some(5), "{complaint}");
+        assert!(complaint.contains("exchange was deleted"), "{complaint}");
+    }
     sandbox.finish().await
+}
+
+/// The plugin, whose words come in lines.
+struct Watching {
+    plugin: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watching {
+    fn of(person: &Person, command: &[&str]) -> Result<Self> {
+        let mut plugin = person.command(command)?.stdin(Stdio::null()).spawn()?;
+        let out = plugin.stdout.take().context("no pipe")?;
+        let lines = BufReader::new(out).lines();
+        Ok(Self { plugin, lines })
+    }
+
+    /// The next line with these words.
+    async fn until(&mut self, words: &str) -> Result<String> {
+        while let Some(line) = self.lines.next_line().await? {
+            if line.contains(words) {
+                return Ok(line);
+            }
+        }
+        anyhow::bail!("it ended before it showed {words:?}")
+    }
+
+    /// How it ends by itself.
+    async fn end(mut self) -> Result<(Option<i32>, String)> {
+        // What is drawn meanwhile must not fill the pipe.
+        while self.lines.next_line().await?.is_some() {}
+        let ended = self.plugin.wait_with_output().await?;
+        Ok((ended.status.code(), String::from_utf8(ended.stderr)?))
+    }
 }
 
 #[tokio::test]
