@@ -191,6 +191,9 @@ impl<'a> Turn<'a> {
         phase::warn(&mut self);
         let contested_at = live::contested(&mut self);
         let put_off_until = self.put_off.iter().map(|repair| repair.until).min();
+        // What is said of one that is not tried again is taken back.
+        let failures = self.world.obs.failures.iter();
+        let lapses = failures.map(Failure::lapses).min();
         let refused = explain::refused(self.world, mv.requests());
         // What lasts is told before it is tried again.
         let lasts = refused.is_some() || self.why.reason == Some(Reason::RollbackLate);
@@ -219,6 +222,7 @@ impl<'a> Turn<'a> {
                     informs_at,
                     contested_at,
                     put_off_until,
+                    lapses,
                 ]))
             }
             _ => Step::Status(Box::new(self.next)),

@@ -130,15 +130,20 @@ impl Failure {
         self.last.duration_since(self.since)
     }
 
-    /// Whether it still says what would come of the request.
-    #[must_use]
-    pub fn stands(&self, now: Timestamp) -> bool {
+    /// Until when it says what would come of the request.
+    pub(crate) fn lapses(&self) -> Timestamp {
         let counts = if self.is_terminating {
             TERMINATES
         } else {
             STANDS
         };
-        now.duration_since(self.last) < counts
+        self.last.checked_add(counts).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether it still does.
+    #[must_use]
+    pub fn stands(&self, now: Timestamp) -> bool {
+        now < self.lapses()
     }
 
     /// Whether it is not passed by waiting for a moment: neither an overload nor an outage.

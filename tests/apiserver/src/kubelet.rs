@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -16,16 +15,12 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::addresses::new_address;
 use crate::environment::{answers, cluster, run};
 use crate::sandbox::Sandbox;
 
 /// A node that is silent for longer is taken for lost, and its pods for not ready.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// First address of the pods' network.
-const FIRST_ADDRESS: u32 = u32::from_be_bytes([198, 18, 0, 1]);
-/// Addresses that one test process has for itself.
-const ADDRESSES: u32 = 2048;
-
 #[derive(Clone, Copy, Debug)]
 struct Gates {
     ready: bool,
@@ -277,11 +272,4 @@ fn ready(address: Ipv4Addr) -> Value {
         "startTime": now,
         "conditions": conditions,
     })
-}
-
-/// The next address of this process. They come again after a while, when the pods that had them are long gone.
-fn new_address() -> Ipv4Addr {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let block = (std::process::id() % 64) * ADDRESSES;
-    Ipv4Addr::from(FIRST_ADDRESS + block + NEXT.fetch_add(1, Ordering::Relaxed) % ADDRESSES)
 }

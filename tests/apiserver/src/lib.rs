@@ -3,6 +3,7 @@
 //! Real are etcd, the API server, the controller manager and the operator, which runs with exactly the rights that the chart
 //! gives it. There is no kubelet: [`Kubelet`] makes the pods Ready when a test lets it, and one small program answers for all of them.
 
+mod addresses;
 mod environment;
 mod guard;
 mod kubelet;

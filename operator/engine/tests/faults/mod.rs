@@ -10,9 +10,11 @@ mod course;
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
+use changeover_engine::Step;
 use changeover_figures::Figures;
 
 use crate::model::{Fault, Point, Story};
@@ -79,8 +81,8 @@ fn none(failures: &[String]) {
     assert_eq!(failures.len(), 0, "violations");
 }
 
-/// Batches of which every subset is tried: each in the first story that comes by with it in the same state. Many
-/// begin alike.
+/// Batches of which every subset is tried: those of the same verbs and kinds once in each phase, in the first story that
+/// comes by. Requests of a batch commute, and most stories begin alike.
 #[derive(Default)]
 struct Batches(Mutex<HashSet<u64>>);
 
@@ -95,9 +97,15 @@ impl Batches {
     }
 
     fn is_first(&self, point: &Point) -> bool {
-        let mut world = point.world.clone();
-        world.op = 0;
-        self.0.lock().unwrap().insert(world.state().digest)
+        let Step::Requests(requests) = &point.world.decision().step else {
+            return false;
+        };
+        let mut sum = DefaultHasher::new();
+        point.world.phase().hash(&mut sum);
+        for request in requests {
+            (request.verb(), request.kind()).hash(&mut sum);
+        }
+        self.0.lock().unwrap().insert(sum.finish())
     }
 
     fn count(&self) -> usize {

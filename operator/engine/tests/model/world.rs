@@ -253,11 +253,12 @@ impl World {
         moving.contains(&self.phase().as_str()) || drains
     }
 
-    /// Whether what is waited for may be another try of what was refused, and would not be any more.
+    /// Whether what is waited for may be another try of what was refused, and would not be any more, or the end of what
+    /// is said of it.
     fn is_put_off(&self, until: Timestamp) -> bool {
-        const PUT_OFF: SignedDuration = SignedDuration::from_secs(5);
-        let is_soon = until.duration_since(self.clock) <= PUT_OFF;
-        is_soon && !self.shell.failures.is_empty() && self.api.takes_all()
+        const STANDS: SignedDuration = SignedDuration::from_secs(10);
+        let is_soon = until.duration_since(self.clock) <= STANDS;
+        is_soon && self.shell.standing(self.clock).next().is_some() && self.api.takes_all()
     }
 
     fn settled(&mut self) {

@@ -209,7 +209,7 @@ async fn a_watched_screen_follows_the_release_until_it_is_deleted() -> Result<()
     people.until("Phase      Warm").await?;
     let warm = programs.until(r#""phase":"Warm""#).await?;
     let warm: Value = serde_json::from_str(&warm)?;
-    assert_eq!(warm["phase"], "Warm");
+    assert_eq!(warm["status"]["phase"], "Warm");
     let now = DeleteParams::background();
     sandbox.api::<ExchangeRelease>().delete(NAME, &now).await?;
     for watching in [people, programs] {
