@@ -179,7 +179,8 @@ impl Metrics {
     pub fn left(&self, phase: Phase, after: SignedDuration) {
         let phase = format!("{phase:?}");
         let phase = self.phase.get_or_create(&InPhase { phase });
-        phase.observe(after.as_secs_f64());
+        // A clock may have jumped back.
+        phase.observe(after.as_secs_f64().max(0.0));
     }
     pub fn lead(&self, leads: bool) {
         self.leader.set(i64::from(leads));

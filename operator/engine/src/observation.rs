@@ -140,10 +140,10 @@ impl Failure {
         self.last.checked_add(counts).unwrap_or(Timestamp::MAX)
     }
 
-    /// Whether it still does.
+    /// Whether it still does. Once a clock has jumped back, nobody knows how old it is.
     #[must_use]
     pub fn stands(&self, now: Timestamp) -> bool {
-        now < self.lapses()
+        self.last <= now && now < self.lapses()
     }
 
     /// Whether it is not passed by waiting for a moment: neither an overload nor an outage.
@@ -176,5 +176,59 @@ impl Failure {
         let others = standing().filter(|f| !batch.contains(&f.request));
         refused.extend(others.cloned());
         refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::{Kind, Target};
+
+    const START: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn request() -> Request {
+        Request::Delete(Target {
+            kind: Kind::Service,
+            name: "shop-user".to_owned(),
+            uid: String::new(),
+            resource_version: String::new(),
+        })
+    }
+
+    fn refused(code: u16, after: i64) -> Failure {
+        Failure {
+            code,
+            ..Failure::of(&request(), START + SignedDuration::from_secs(after))
+        }
+    }
+
+    fn since(earlier: Failure, next: Failure) -> Timestamp {
+        let sent = next.last;
+        let standing = Failure::standing(vec![next], &[&request()], &[earlier], sent);
+        standing[0].since
+    }
+
+    #[test]
+    fn an_outage_goes_on_whatever_it_answers_with() {
+        for code in [0, 429, 500, 503, 504] {
+            assert_eq!(since(refused(500, 0), refused(code, 9)), START, "{code}");
+        }
+        for (earlier, next) in [(500, 403), (403, 500), (403, 422)] {
+            let next = refused(next, 9);
+            assert_eq!(since(refused(earlier, 0), next.clone()), next.last);
+        }
+    }
+
+    #[test]
+    fn a_refusal_counts_for_ten_seconds() {
+        assert_eq!(since(refused(403, 0), refused(403, 9)), START);
+        let later = refused(403, 10);
+        assert_eq!(since(refused(403, 0), later.clone()), later.last);
+        let others = |after| {
+            let now = refused(403, after).last;
+            Failure::standing(Vec::new(), &[], &[refused(403, 0)], now).len()
+        };
+        // In the last case the clock has jumped back.
+        assert_eq!([0, 9, 10, -1].map(others), [1, 1, 0, 0]);
     }
 }

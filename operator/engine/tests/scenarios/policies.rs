@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use crate::model::{Story, World, exchange, live, spec, warm};
+use crate::model::{Pass, Story, World, exchange, live, spec, warm};
 
 use super::lost::is_live;
 use super::{stories, until_idle};
@@ -65,6 +65,13 @@ fn says_one_thing(w: &mut World) {
         w.advance_clock(SignedDuration::from_millis(900));
     }
     assert!(w.shell.failures.len() == REFUSED.len() && last(w) > tried);
+    let mut idle = None;
+    while idle.is_none() {
+        if let Pass::Idle(until) = w.step() {
+            idle = until;
+        }
+    }
+    assert!(idle <= last(w).map(|last| last + SignedDuration::from_secs(5)));
     assert_eq!(version(w), told, "{:?}", w.condition("Stalled"));
 }
 
