@@ -16,6 +16,8 @@ mod state;
 mod usage;
 mod wait;
 
+pub use hyper::Method;
+
 pub use environment::{cluster, examples, rendered, test_client};
 pub use guard::{Guard, Judged};
 pub use kubelet::Kubelet;

@@ -12,10 +12,10 @@ use std::time::Duration;
 use anyhow::Result;
 use changeover_cluster::Cluster;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::Response;
 use hyper::body::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Method, Response};
 use hyper_util::rt::TokioIo;
 use kube::Config;
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
@@ -113,10 +113,10 @@ impl Proxy {
         });
     }
 
-    /// From now on lists whose path ends so are refused, as to who has no right to them.
-    pub fn refuse_lists(&self, path: &'static str) {
+    /// From now on this method is refused where the path ends so, as to who has no right to it, or by a policy.
+    pub fn forbid(&self, method: Method, path: &'static str) {
         self.set(Plan {
-            unlisted: Some(path),
+            forbidden: Some((method, path)),
             ..Plan::default()
         });
     }

@@ -72,7 +72,7 @@ impl Shared {
             Some(Spoil::Silence) => std::future::pending().await,
             Some(Spoil::Refuse(code)) => Ok(refusal(code)),
             None if is_watch(&request) => self.watch(request).await,
-            None if self.is_unlisted(&request) => Ok(refusal(403)),
+            None if self.is_forbidden(&request) => Ok(refusal(403)),
             None if self.holds(&request) => self.hold(request).await,
             None => {
                 let delay = self.delay_of(&request);
@@ -121,15 +121,14 @@ impl Shared {
         }
     }
 
-    fn is_unlisted(&self, request: &Request<Bytes>) -> bool {
+    fn is_forbidden(&self, request: &Request<Bytes>) -> bool {
         let mut plan = self.plan();
-        let path = request.uri().path();
-        let is_unlisted = request.method() == Method::GET
-            && plan
-                .unlisted
-                .is_some_and(|unlisted| path.ends_with(unlisted));
-        plan.spoiled += usize::from(is_unlisted);
-        is_unlisted
+        let is_so = |(method, end): &(Method, &str)| {
+            request.method() == method && request.uri().path().ends_with(end)
+        };
+        let is_forbidden = plan.forbidden.as_ref().is_some_and(is_so);
+        plan.spoiled += usize::from(is_forbidden);
+        is_forbidden
     }
 
     /// Whether this is the request to be spoiled.

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use hyper::Method;
+
 /// What becomes of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spoil {
@@ -76,8 +78,8 @@ pub struct Plan {
     /// Watches whose path ends so tell their news so much later.
     pub late: Option<(&'static str, Duration)>,
     pub holds: Option<Hold>,
-    /// Lists whose path ends so are refused.
-    pub unlisted: Option<&'static str>,
+    /// What is forbidden: this method, where the path ends so.
+    pub forbidden: Option<(Method, &'static str)>,
 }
 
 /// Requests that wait or have waited in the proxy.

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use changeover_apiserver_tests::{NAME, Sandbox, baking, exchange, until};
-use changeover_crds::{Colour, Phase, ResourceExt, names};
+use changeover_apiserver_tests::{
+    Method, NAME, Sandbox, baking, exchange, message, phase_is, until,
+};
+use changeover_crds::{Colour, ExchangeRelease, Phase, ResourceExt, names};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use serde_json::{Value, json};
 
 use crate::{assert_second_release, assert_served_by, status, uids, with_first_release};
 
+const LIMIT: Duration = Duration::from_secs(20);
 /// After so long without a read, everything is listed anew.
 const LOOK: Duration = Duration::from_secs(60);
 
@@ -85,7 +88,7 @@ async fn an_abort_is_obeyed_while_not_everything_can_be_listed() -> Result<()> {
     sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
     sandbox.apply(&baking("2.0.0")).await?;
     sandbox.await_phase(Phase::Baking, Some("2.0.0")).await?;
-    proxy.refuse_lists("/poddisruptionbudgets");
+    proxy.forbid(Method::GET, "/poddisruptionbudgets");
     until(LOOK * 2, async || {
         let none = proxy.spoiled() == 0;
         Ok(none.then(|| format!("nothing was listed: {proxy:?}")))
@@ -96,5 +99,40 @@ async fn an_abort_is_obeyed_while_not_everything_can_be_listed() -> Result<()> {
         .await_phase(Phase::RolledBack, Some("1.0.0"))
         .await?;
     assert_served_by(&sandbox, Colour::Blue).await?;
+    sandbox.finish().await
+}
+
+/// As by an admission policy that what is live does not meet, and the version that is released does.
+#[tokio::test]
+async fn a_release_goes_on_while_no_change_of_what_is_live_is_taken() -> Result<()> {
+    let sandbox = Sandbox::new().await?;
+    let proxy = sandbox.proxy().await?;
+    let _operator = sandbox.operator_through(&proxy, "one")?;
+    sandbox.apply(&exchange("1.0.0")).await?;
+    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+    proxy.forbid(Method::PATCH, "-blue");
+    sandbox.apply(&exchange("2.0.0")).await?;
+    sandbox
+        .await_release("Warm, with what is refused", |release| {
+            phase_is(release, Phase::Warm) && message(release).starts_with("Refused: ")
+        })
+        .await?;
+    assert_served_by(&sandbox, Colour::Green).await?;
+    // The Deployments of both services are tried again, and again.
+    let tried_again = async || {
+        let tries = proxy.spoiled() + 2;
+        let few = || proxy.spoiled() < tries;
+        let what = || format!("what was refused is not tried again: {proxy:?}");
+        until(LIMIT, async || Ok(few().then(what))).await
+    };
+    tried_again().await?;
+    let told = sandbox.release().await?;
+    tried_again().await?;
+    tried_again().await?;
+    let now = sandbox.release().await?;
+    assert_eq!(now.resource_version(), told.resource_version());
+    proxy.pass_all();
+    let is_over = |release: &ExchangeRelease| !message(release).contains("Refused");
+    sandbox.await_release("no word of it", is_over).await?;
     sandbox.finish().await
 }
