@@ -77,7 +77,7 @@ impl Metrics {
             outcomes: Family::default(),
             phases: Family::default(),
             phase: Family::new_with_constructor(|| {
-                Histogram::new(exponential_buckets(0.01, 3.0, 12))
+                Histogram::new(exponential_buckets(0.01, 3.0, 16))
             }),
             leader: Gauge::default(),
             reconcile: Histogram::new(exponential_buckets(0.005, 2.0, 12)),

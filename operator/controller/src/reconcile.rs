@@ -200,6 +200,7 @@ fn refused(look: &Look<'_>, seen: &Observation, error: &CallError) -> Duration {
         code: error.code(),
         message: error.to_string(),
         is_terminating: false,
+        first: now,
         since: now,
         last: now,
     };

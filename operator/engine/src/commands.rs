@@ -5,7 +5,8 @@ use changeover_crds::{Approval, Handled, Phase, ResourceExt, names};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
-use crate::machine::{Move, Turn};
+use crate::machine::Turn;
+use crate::moves::Move;
 use crate::news::News;
 use crate::phase;
 use crate::reason::Reason;

@@ -176,9 +176,12 @@ impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (verb, kind, name) = (self.verb(), self.kind().as_str(), self.name());
         write!(f, "{verb} {kind} {name}")?;
-        match self.address() {
-            Some(address) => write!(f, " with address {address}"),
-            None => Ok(()),
+        match self {
+            Self::Flip { colour, .. } => write!(f, " to {colour}"),
+            _ => match self.address() {
+                Some(address) => write!(f, " with address {address}"),
+                None => Ok(()),
+            },
         }
     }
 }

@@ -1,31 +1,13 @@
 //! Why a colour is not ready, in words that name the pod and the cause.
 
 use changeover_crds::{ColourStatus, ResourceExt, names};
-use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 
-use crate::decision::Request;
-use crate::flip::ADDRESS_REFUSED;
-use crate::observation::Failure;
-use crate::reason::Reason;
 use crate::world::{World, label};
 
-/// How long a refused repair of what clients use is tried again and again, before all else.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(2);
-/// How long what should pass by itself may last before it counts as a refusal: an admission webhook may be away for good.
-const OUTAGE: SignedDuration = SignedDuration::from_secs(30);
-/// How long it then is put off each time.
-const AGAIN: SignedDuration = SignedDuration::from_secs(5);
 /// Longest quote of another component's words.
 const QUOTE: usize = 300;
-
-/// A repair that is not tried for now.
-#[derive(Debug)]
-pub(crate) struct PutOff {
-    pub(crate) until: Timestamp,
-    pub(crate) refusal: (Reason, String),
-}
 
 /// One sentence per service that is not ready, at most three; nothing where all are.
 pub(crate) fn unready(world: World<'_>, role: &ColourStatus) -> String {
@@ -64,77 +46,6 @@ pub(crate) fn because(world: World<'_>, role: &ColourStatus) -> String {
     Some(unready(world, role))
         .filter(|unready| !unready.is_empty())
         .map_or_else(String::new, |unready| format!(": {unready}"))
-}
-
-/// Why the API server refuses a request that is about to be sent again, with the reason that conditions
-/// show for it. An overload or an outage passes by itself, unless it lasts, and is no refusal, nor is an address that
-/// is still asked for.
-pub(crate) fn refused(world: World<'_>, again: &[Request]) -> Option<(Reason, String)> {
-    let mut failures = world.obs.failures.iter();
-    let failure = failures.find(|f| again.iter().any(|r| is_in_the_way(f, r)))?;
-    Some(in_words(failure))
-}
-
-/// The refusal that was told, as long as it stands. Of several that are tried in turn, people would else be told in turn.
-pub(crate) fn told(world: World<'_>) -> Option<(Reason, String)> {
-    let mut conditions = world.release().status.iter().flat_map(|s| &s.conditions);
-    let told = conditions.find(|c| c.type_ == "Stalled")?;
-    let mut standing = world.obs.failures.iter().map(in_words);
-    standing.find(|(_, message)| *message == told.message)
-}
-
-/// A repair that has been refused for a while is put off, so that all else goes on without it: until when, and why.
-pub(crate) fn put_off(world: World<'_>, repair: &Request, now: Timestamp) -> Option<PutOff> {
-    let mut failures = world.obs.failures.iter();
-    let failure = failures.find(|f| is_in_the_way(f, repair))?;
-    let lasts = failure.lasted() >= PATIENCE;
-    let until = failure.last.checked_add(AGAIN).unwrap_or(Timestamp::MAX);
-    (lasts && now < until).then(|| PutOff {
-        until,
-        refusal: in_words(failure),
-    })
-}
-
-/// Why a flip is refused, where it has been for a while: by a policy or a schema, which no further try changes.
-pub(crate) fn refused_for_good(world: World<'_>, again: &[Request]) -> Option<String> {
-    let mut flips = again.iter().filter(|r| matches!(r, Request::Flip { .. }));
-    let failure = flips.find_map(|r| world.obs.failures.iter().find(|f| is_refusal(f, r)))?;
-    (failure.lasted() >= PATIENCE).then(|| in_words(failure).1)
-}
-
-/// What was not carried out, and why, if the API server said so.
-pub(crate) fn not_carried_out(world: World<'_>, requests: &[Request]) -> String {
-    let requests: Vec<String> = requests.iter().map(ToString::to_string).collect();
-    let mut failures = world.obs.failures.iter();
-    failures
-        .find(|f| requests.contains(&f.request))
-        .map_or_else(
-            || format!("not carried out: {}", requests.join(", ")),
-            |failure| in_words(failure).1,
-        )
-}
-
-fn is_refusal(failure: &Failure, request: &Request) -> bool {
-    failure.is_final()
-        && failure.request == request.to_string()
-        && !(failure.code == ADDRESS_REFUSED && request.address().is_some())
-}
-
-/// A refusal, or what should have passed by itself and has not.
-fn is_in_the_way(failure: &Failure, request: &Request) -> bool {
-    let has_lasted = failure.lasted() >= OUTAGE && failure.request == request.to_string();
-    has_lasted || is_refusal(failure, request)
-}
-
-fn in_words(failure: &Failure) -> (Reason, String) {
-    let message = format!("{}: {}", failure.request, quote(&failure.message));
-    match failure.code {
-        409 => (
-            Reason::NameTaken,
-            format!("{message}, and it is not this release's: remove or rename it"),
-        ),
-        _ => (Reason::Refused, message),
-    }
 }
 
 fn cause(world: World<'_>, service: &str, role: &ColourStatus) -> String {

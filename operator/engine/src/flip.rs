@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 
 use crate::decision::{Kind, Request};
 use crate::endpoints::Endpoints;
-use crate::explain;
 use crate::live;
 use crate::machine::Turn;
 use crate::observation::Failure;
+use crate::refusal;
 use crate::render::{self, Renderer};
 use crate::revision::{StoredRevision, StoredService};
 use crate::stamp;
@@ -146,7 +146,7 @@ fn left_out(turn: &Turn<'_>, flips: &mut Vec<Request>) -> Vec<String> {
     let is_left = |flip: &Request| {
         turn.next.phase == Some(Phase::RollingBack)
             && matches!(flip, Request::Create(_))
-            && explain::put_off(turn.world, flip, turn.now).is_some()
+            && refusal::put_off(turn, flip).is_some()
     };
     let left = flips.extract_if(.., |flip| is_left(flip));
     left.filter_map(|flip| Some(flip.flips()?.0.to_owned()))
@@ -264,7 +264,7 @@ fn made(
     let same = make(known.and_then(|s| s.cluster_ip.as_deref()));
     let other = make(None);
     let [of_same, of_other] = [&same, &other].map(ToString::to_string);
-    let is_over = |f: &Failure| f.request == of_same && f.lasted() >= ADDRESS_PATIENCE;
+    let is_over = |f: &Failure| f.request == of_same && f.insisted() >= ADDRESS_PATIENCE;
     let mut refused = world.obs.failures.iter();
     let gives_up =
         refused.any(|f| f.code == ADDRESS_REFUSED && (is_over(f) || f.request == of_other));

@@ -4,17 +4,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::commands::{self, Asked};
 use crate::conditions::{self, Why};
-use crate::decision::{Decision, Notice, Request, Step};
-use crate::explain::{self, PutOff};
+use crate::decision::{Decision, Notice, Step};
 use crate::flip::address;
 use crate::live;
 use crate::memo::Facts;
+use crate::moves::Move;
 use crate::news::News;
 use crate::observation::{Failure, Observation};
 use crate::phase;
-use crate::question::Question;
 use crate::reads::{self, Reads};
 use crate::reason::Reason;
+use crate::refusal::{self, PutOff};
 use crate::revision::Plan;
 use crate::world::World;
 
@@ -46,38 +46,6 @@ fn is_terminating(obs: &Observation, now: Timestamp) -> bool {
     obs.failures.iter().any(counts)
 }
 
-/// What a phase wants to happen.
-#[derive(Debug)]
-pub(crate) enum Move {
-    /// The journal in `Turn::next` changed: write it, then look again.
-    Changed,
-    /// Send these.
-    Requests(Vec<Request>),
-    /// Ask these; where all are asked already, wait for the answers, until this time.
-    Ask(Vec<Question>, Timestamp),
-    /// Wait for a change, or for this time.
-    Wait(Option<Timestamp>),
-}
-
-impl Move {
-    /// What is sent.
-    fn requests(&self) -> &[Request] {
-        match self {
-            Self::Requests(requests) => requests,
-            _ => &[],
-        }
-    }
-
-    /// How long it may stay without a change.
-    fn until(&self) -> Option<Timestamp> {
-        match self {
-            Self::Wait(until) => *until,
-            Self::Ask(_, until) => Some(*until),
-            Self::Changed | Self::Requests(_) => None,
-        }
-    }
-}
-
 /// One pass: the world as observed, and the status as it should be.
 pub(crate) struct Turn<'a> {
     pub(crate) world: World<'a>,
@@ -93,6 +61,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) asked: Asked,
     /// Repairs that were left out of this turn.
     pub(crate) put_off: Vec<PutOff>,
+    /// How many kinds of repairs were looked at, one after the other.
+    pub(crate) stage: usize,
     notices: Vec<Notice>,
 }
 
@@ -111,6 +81,7 @@ impl<'a> Turn<'a> {
             why: Why::default(),
             asked: Asked::default(),
             put_off: Vec::new(),
+            stage: 0,
             notices: Vec::new(),
         }
     }
@@ -194,15 +165,10 @@ impl<'a> Turn<'a> {
         // What is said of one that is not tried again is taken back.
         let failures = self.world.obs.failures.iter();
         let lapses = failures.map(Failure::lapses).min();
-        let refused = explain::refused(self.world, mv.requests());
+        let refused = refusal::refused(self.world, mv.requests());
         // What lasts is told before it is tried again.
         let lasts = refused.is_some() || self.why.reason == Some(Reason::RollbackLate);
-        // What was refused is told first, whether it is tried again now or later; before all, what moves clients.
-        let moves = mv.requests().iter().any(|r| r.flips().is_some());
-        let told = explain::told(self.world).filter(|_| !moves);
-        let put_off = self.put_off.drain(..).next().map(|repair| repair.refusal);
-        if let Some(first) = refused.or(put_off) {
-            let (reason, message) = told.unwrap_or(first);
+        if let Some((reason, message)) = refusal::told(&self, &mv, refused) {
             self.stall(reason, message);
         }
         self.derive();

@@ -75,10 +75,9 @@ impl Flipped {
 /// The code of what was taken all the same.
 pub(crate) const IN_VAIN: u16 = 200;
 
-/// How long a refusal counts of what is not tried again: longer than a repair is put off.
-const STANDS: SignedDuration = SignedDuration::from_secs(10);
-/// The same of a namespace that is being deleted.
-const TERMINATES: SignedDuration = SignedDuration::from_secs(60);
+/// How long a refusal counts of what is not tried again: longer than a repair is put off, and than a busy operator needs
+/// to come back to it.
+const STANDS: SignedDuration = SignedDuration::from_secs(60);
 
 /// A request that the API server refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +93,8 @@ pub struct Failure {
     /// Whether that was because the namespace is being deleted.
     pub is_terminating: bool,
     /// When this request was first refused, of all the times in a row.
+    pub first: Timestamp,
+    /// The same of the times in a row that it was refused in this way.
     pub since: Timestamp,
     /// When it was refused last.
     pub last: Timestamp,
@@ -109,6 +110,7 @@ impl Failure {
             code: 0,
             message: String::new(),
             is_terminating: false,
+            first: at,
             since: at,
             last: at,
         }
@@ -124,20 +126,20 @@ impl Failure {
         }
     }
 
-    /// How long it has been refused.
+    /// How long it has been refused, whatever the answers were.
     #[must_use]
     pub fn lasted(&self) -> SignedDuration {
+        self.last.duration_since(self.first)
+    }
+
+    /// How long in this way.
+    pub(crate) fn insisted(&self) -> SignedDuration {
         self.last.duration_since(self.since)
     }
 
     /// Until when it says what would come of the request.
     pub(crate) fn lapses(&self) -> Timestamp {
-        let counts = if self.is_terminating {
-            TERMINATES
-        } else {
-            STANDS
-        };
-        self.last.checked_add(counts).unwrap_or(Timestamp::MAX)
+        self.last.checked_add(STANDS).unwrap_or(Timestamp::MAX)
     }
 
     /// Whether it still does. Once a clock has jumped back, nobody knows how old it is.
@@ -151,10 +153,12 @@ impl Failure {
         matches!(self.code, IN_VAIN | 400..=428 | 430..=499)
     }
 
-    /// Whether it is one more of the same: an outage answers now so, now so.
-    fn goes_on(&self, earlier: &Self) -> bool {
-        let is_same = self.code == earlier.code || !self.is_final() && !earlier.is_final();
-        self.request == earlier.request && is_same
+    /// Goes on where the same request was refused before. An outage answers now so, now so.
+    fn follow(&mut self, earlier: &Self) {
+        self.first = earlier.first;
+        if self.code == earlier.code || !self.is_final() && !earlier.is_final() {
+            self.since = earlier.since;
+        }
     }
 
     /// What is refused after a batch that was sent at a time: what was refused of it, with when that began, and what was
@@ -168,12 +172,13 @@ impl Failure {
     ) -> Vec<Self> {
         let standing = || earlier.iter().filter(|f| f.stands(sent));
         for failure in &mut refused {
-            if let Some(first) = standing().find(|f| failure.goes_on(f)) {
-                failure.since = first.since;
+            if let Some(earlier) = standing().find(|f| f.request == failure.request) {
+                failure.follow(earlier);
             }
         }
-        let batch: Vec<String> = batch.iter().map(ToString::to_string).collect();
-        let others = standing().filter(|f| !batch.contains(&f.request));
+        let mut tried: Vec<String> = batch.iter().map(ToString::to_string).collect();
+        tried.extend(refused.iter().map(|failure| failure.request.clone()));
+        let others = standing().filter(|f| !tried.contains(&f.request));
         refused.extend(others.cloned());
         refused
     }
@@ -202,33 +207,32 @@ mod tests {
         }
     }
 
-    fn since(earlier: Failure, next: Failure) -> Timestamp {
+    /// When it began, and when in this way.
+    fn began(earlier: Failure, next: Failure) -> [i64; 2] {
         let sent = next.last;
         let standing = Failure::standing(vec![next], &[&request()], &[earlier], sent);
-        standing[0].since
+        [standing[0].first, standing[0].since].map(Timestamp::as_second)
     }
 
     #[test]
     fn an_outage_goes_on_whatever_it_answers_with() {
         for code in [0, 429, 500, 503, 504] {
-            assert_eq!(since(refused(500, 0), refused(code, 9)), START, "{code}");
+            assert_eq!(began(refused(500, 0), refused(code, 9)), [0, 0], "{code}");
         }
         for (earlier, next) in [(500, 403), (403, 500), (403, 422)] {
-            let next = refused(next, 9);
-            assert_eq!(since(refused(earlier, 0), next.clone()), next.last);
+            assert_eq!(began(refused(earlier, 0), refused(next, 9)), [0, 9]);
         }
     }
 
     #[test]
-    fn a_refusal_counts_for_ten_seconds() {
-        assert_eq!(since(refused(403, 0), refused(403, 9)), START);
-        let later = refused(403, 10);
-        assert_eq!(since(refused(403, 0), later.clone()), later.last);
+    fn a_refusal_counts_for_a_minute() {
+        assert_eq!(began(refused(403, 0), refused(403, 59)), [0, 0]);
+        assert_eq!(began(refused(403, 0), refused(403, 60)), [60, 60]);
         let others = |after| {
             let now = refused(403, after).last;
             Failure::standing(Vec::new(), &[], &[refused(403, 0)], now).len()
         };
         // In the last case the clock has jumped back.
-        assert_eq!([0, 9, 10, -1].map(others), [1, 1, 0, 0]);
+        assert_eq!([0, 59, 60, -1].map(others), [1, 1, 0, 0]);
     }
 }

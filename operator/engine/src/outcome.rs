@@ -3,7 +3,8 @@
 use changeover_crds::{ColourStatus, HistoryEntry, Outcome, Phase, Rejection};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
-use crate::machine::{Move, Turn};
+use crate::machine::Turn;
+use crate::moves::Move;
 use crate::news::News;
 use crate::reason::Reason;
 

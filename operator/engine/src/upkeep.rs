@@ -14,7 +14,7 @@ use crate::render::Renderer;
 use crate::revision::{Plan, StoredRevision};
 use crate::salvage::salvaged;
 use crate::world::{World, each, is_overdue, named};
-use crate::{explain, leftovers, live, stamp};
+use crate::{leftovers, live, refusal, stamp};
 
 /// The next batch of repairs; empty when all is as it should be. Live comes first, but for what is refused: an
 /// admission policy that takes no change of what is live must not keep out the version that satisfies it.
@@ -36,19 +36,29 @@ pub(crate) fn next_batch(turn: &mut Turn<'_>) -> Vec<Request> {
             return batch;
         }
     }
-    // A rejected candidate is kept for its logs, not repaired. One that goes on is nothing without all of its own.
-    let candidate = going_on(&turn.next);
-    let batch = candidate.map(|candidate| {
-        let batch = unused(turn, candidate);
-        let is_whole = batch.is_empty() && !moving;
-        let outdated = is_whole.then(|| outdated_plan(turn, candidate)).flatten();
-        batch.into_iter().chain(outdated).collect::<Vec<_>>()
-    });
-    let batch = batch.filter(|batch| !batch.is_empty());
-    batch.unwrap_or_else(|| {
-        let leftovers = leftovers::due(turn, moving);
-        due(turn, leftovers)
-    })
+    // A rejected candidate is kept for its logs, not repaired.
+    if let Some(candidate) = going_on(&turn.next).cloned() {
+        let batch = of_candidate(turn, &candidate);
+        if !batch.is_empty() {
+            return batch;
+        }
+    }
+    let leftovers = leftovers::due(turn, moving);
+    due(turn, leftovers)
+}
+
+/// A candidate that goes on is nothing without all of its own. On a way back it is where clients are left, and its
+/// repairs hold up no move.
+fn of_candidate(turn: &mut Turn<'_>, candidate: &ColourStatus) -> Vec<Request> {
+    let mut batch = unused(turn, candidate);
+    if turn.next.phase == Some(Phase::RollingBack) {
+        return due(turn, batch);
+    }
+    turn.stage += 1;
+    if batch.is_empty() && turn.next.phase != Some(Phase::Switching) {
+        batch.extend(outdated_plan(turn, candidate));
+    }
+    batch
 }
 
 /// The candidate, unless it is kept for its logs alone.
@@ -84,8 +94,9 @@ fn outdated_plan(turn: &Turn<'_>, candidate: &ColourStatus) -> Option<Request> {
 
 /// Repairs that are not put off.
 fn due(turn: &mut Turn<'_>, mut batch: Vec<Request>) -> Vec<Request> {
+    turn.stage += 1;
     batch.retain(|request| {
-        let put_off = explain::put_off(turn.world, request, turn.now);
+        let put_off = refusal::put_off(turn, request);
         let is_due = put_off.is_none();
         turn.put_off.extend(put_off);
         is_due

@@ -4,7 +4,8 @@ use changeover_crds::{Phase, PromotionMode};
 
 use super::verifying::open;
 use crate::capacity::all_of;
-use crate::machine::{Move, Turn};
+use crate::machine::Turn;
+use crate::moves::Move;
 use crate::reason::Reason;
 use crate::{explain, upkeep};
 

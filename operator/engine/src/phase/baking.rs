@@ -9,7 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::journeying::{self, Journeying};
 use super::resting::settle;
-use crate::machine::{Move, Turn, soonest};
+use crate::machine::{Turn, soonest};
+use crate::moves::Move;
 use crate::question::{Question, Through};
 use crate::reason::Reason;
 use crate::{drain, explain, roles, upkeep};

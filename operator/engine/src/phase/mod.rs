@@ -14,7 +14,8 @@ mod verifying;
 use changeover_crds::{Colour, ColourStatus, DrainEnd, Outcome, Phase};
 use jiff::Timestamp;
 
-use crate::machine::{Move, Turn, after};
+use crate::machine::{Turn, after};
+use crate::moves::Move;
 use crate::news::News;
 use crate::reason::Reason;
 use crate::{commands, drain, flip};

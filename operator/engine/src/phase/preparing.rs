@@ -4,9 +4,10 @@ use changeover_crds::Phase;
 
 use crate::capacity::all_of;
 use crate::decision::Request;
-use crate::machine::{Move, Turn};
+use crate::machine::Turn;
+use crate::moves::Move;
 use crate::reason::Reason;
-use crate::{explain, upkeep};
+use crate::{explain, refusal, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     if let Some(mv) = super::superseded(turn) {
@@ -50,7 +51,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
 fn too_late(turn: &mut Turn<'_>, batch: &[Request], unready: String) -> Move {
     let limit = turn.spec.progress_deadline;
     let trouble = if unready.is_empty() {
-        explain::not_carried_out(turn.world, batch)
+        refusal::not_carried_out(turn.world, batch)
     } else {
         unready
     };

@@ -6,7 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::baking;
 use crate::flip::Progress;
-use crate::machine::{Move, Turn, after, soonest};
+use crate::machine::{Turn, after, soonest};
+use crate::moves::Move;
 use crate::news::News;
 use crate::reason::Reason;
 use crate::{drain, explain, flip, roles, upkeep};

@@ -4,10 +4,11 @@ use changeover_crds::{ColourStatus, Outcome, Phase};
 
 use crate::capacity::half_of;
 use crate::flip::{self, Progress};
-use crate::machine::{Move, Turn};
+use crate::machine::Turn;
+use crate::moves::Move;
 use crate::news::News;
 use crate::reason::Reason;
-use crate::{drain, explain, live, upkeep};
+use crate::{drain, explain, live, refusal, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let (Some(live), Some(_)) = (turn.next.live.clone(), turn.next.switch.clone()) else {
@@ -73,7 +74,7 @@ fn go_to(turn: &mut Turn<'_>, role: &ColourStatus) -> Move {
         Progress::Fenced(_) => open(turn, role),
         Progress::Requests(requests) => {
             if late {
-                let trouble = explain::not_carried_out(turn.world, &requests);
+                let trouble = refusal::not_carried_out(turn.world, &requests);
                 turn.stall(Reason::RollbackLate, trouble);
             }
             Move::Requests(requests)

@@ -5,10 +5,11 @@ use changeover_crds::{ColourStatus, Outcome};
 use super::baking;
 use super::probing::{self, Probing, probing};
 use crate::flip::{self, Progress};
-use crate::machine::{Move, Turn};
+use crate::machine::Turn;
+use crate::moves::Move;
 use crate::news::News;
 use crate::reason::Reason;
-use crate::{drain, explain, upkeep};
+use crate::{drain, explain, refusal, upkeep};
 
 pub(super) fn step(turn: &mut Turn<'_>) -> Move {
     let (Some(candidate), Some(journal)) = (turn.next.candidate.clone(), turn.next.switch.clone())
@@ -66,7 +67,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
                 &format!("the switch was not done within {limit:?}: {trouble}"),
             )
         }
-        Progress::Requests(requests) => match explain::refused_for_good(turn.world, &requests) {
+        Progress::Requests(requests) => match refusal::refused_for_good(turn.world, &requests) {
             Some(message) => super::go_back(turn, Reason::Refused, &message),
             None => Move::Requests(requests),
         },
@@ -84,7 +85,7 @@ pub(super) fn step(turn: &mut Turn<'_>) -> Move {
 /// What the switch still waits for.
 fn trouble(turn: &Turn<'_>, progress: Progress) -> String {
     match progress {
-        Progress::Requests(requests) => explain::not_carried_out(turn.world, &requests),
+        Progress::Requests(requests) => refusal::not_carried_out(turn.world, &requests),
         Progress::Unverified(message) | Progress::Fenced(message) => message,
         Progress::Done => String::new(),
     }

@@ -256,7 +256,7 @@ impl World {
     /// Whether what is waited for may be another try of what was refused, and would not be any more, or the end of what
     /// is said of it.
     fn is_put_off(&self, until: Timestamp) -> bool {
-        const STANDS: SignedDuration = SignedDuration::from_secs(10);
+        const STANDS: SignedDuration = SignedDuration::from_secs(60);
         let is_soon = until.duration_since(self.clock) <= STANDS;
         is_soon && self.shell.standing(self.clock).next().is_some() && self.api.takes_all()
     }

@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use changeover_crds::Outcome;
 
-use crate::model::{Story, World, exchange, live, warm};
+use crate::model::{Story, World, exchange, live, spec, warm};
 
-use super::stories;
+use super::{stories, until_idle};
 
 stories!(
     held_and_a_live_service_is_deleted,
+    held_and_no_change_of_where_clients_are_is_taken,
     held_and_a_selector_is_narrowed,
     held_and_a_selector_is_lost,
     held_and_an_epoch_is_raised,
@@ -55,6 +56,34 @@ fn held_and_a_live_service_is_deleted() -> Story {
     held("held, and a live Service is deleted", |w| {
         w.delete("Service", "shop-trade");
     })
+}
+
+fn held_and_no_change_of_where_clients_are_is_taken() -> Story {
+    Story::given("held, and no change of where clients are is taken", warm())
+        .when(|w| {
+            w.break_pods("blue");
+            w.annotate("rollback", "1");
+        })
+        .then("what serves is left where it is", |w| {
+            assert_eq!(w.phase(), "RollingBack");
+        })
+        .when(|w| {
+            w.api.denied = BTreeMap::from([("shop-user-green", 403)]);
+            w.apply(spec("2", |s| s["keepFailed"] = "9m".into()));
+            w.delete("Service", "shop-trade");
+        })
+        .during("RollingBack", |w| {
+            until_idle(w);
+            let selector = &w.raw("Service", "shop-trade")["spec"]["selector"];
+            assert_eq!(selector["changeover.dev/colour"], "green");
+            assert_eq!(w.condition("Stalled").unwrap().0, "OldColourCannotServe");
+            w.api.denied.clear();
+            w.heal_pods();
+        })
+        .then("clients go back as soon as they can", |w| {
+            let version = w.status().live.unwrap().version;
+            assert_eq!((w.phase().as_str(), version.as_str()), ("RolledBack", "1"));
+        })
 }
 
 fn held_and_a_selector_is_narrowed() -> Story {
@@ -165,7 +194,7 @@ fn flips_back_are_not_carried_out() -> Story {
             }
             let (reason, message) = w.condition("Stalled").unwrap();
             assert_eq!(reason, "RollbackLate");
-            let words = "flip Service shop-trade: denied by a policy";
+            let words = "flip Service shop-trade to blue: denied by a policy";
             assert!(message.contains(words), "{message}");
             w.api.denied.clear();
         })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use changeover_engine::Failure;
 use jiff::SignedDuration;
 
 use crate::model::{Pass, Story, World, exchange, live, spec, warm};
@@ -13,9 +14,13 @@ stories!(
     policy_takes_no_change_of_what_is_live,
     policy_takes_no_change_of_either_colour,
     policy_takes_no_deletion,
+    policy_takes_no_deletion_and_no_child_of_live,
     webhook_that_is_away,
     webhook_that_sets_another_image,
 );
+
+/// For longer nothing is put off.
+const AGAIN: SignedDuration = SignedDuration::from_secs(15);
 
 /// Status tells of the policy; then it is gone, and what was put off is due.
 fn denied_no_more(w: &mut World) {
@@ -23,7 +28,7 @@ fn denied_no_more(w: &mut World) {
     assert_eq!(reason, "Refused");
     assert!(message.contains("denied by a policy"), "{message}");
     w.api.denied.clear();
-    w.advance_clock(SignedDuration::from_secs(10));
+    w.advance_clock(AGAIN);
 }
 
 /// Whoever tightens a policy releases the version that satisfies it, over one that does not.
@@ -57,21 +62,24 @@ const REFUSED: [&str; 3] = ["shop-user-blue", "shop-trade-blue", "shop-user-gree
 fn says_one_thing(w: &mut World) {
     let version =
         |w: &World| w.raw("ExchangeRelease", "shop")["metadata"]["resourceVersion"].clone();
-    let told = version(w);
-    let last = |w: &World| w.shell.failures.iter().map(|f| f.last).min();
-    let tried = last(w);
-    for _ in 0..20 {
+    let tries = |w: &World| {
+        let failures = w.shell.failures.iter();
+        let refused = failures.filter(|f| f.code == 403 && f.request.starts_with("apply "));
+        refused.map(|f| f.last).collect::<Vec<_>>()
+    };
+    let (told, before) = (version(w), tries(w));
+    for _ in 0..40 {
         w.step();
         w.advance_clock(SignedDuration::from_millis(900));
     }
-    assert!(w.shell.failures.len() == REFUSED.len() && last(w) > tried);
-    let mut idle = None;
-    while idle.is_none() {
-        if let Pass::Idle(until) = w.step() {
-            idle = until;
-        }
-    }
-    assert!(idle <= last(w).map(|last| last + SignedDuration::from_secs(5)));
+    let since = tries(w);
+    assert_eq!([before.len(), since.len()], [REFUSED.len(); 2]);
+    assert!(since.iter().all(|at| before.iter().all(|old| at > old)));
+    until_idle(w);
+    let Pass::Idle(next) = w.step() else {
+        panic!("it does not wait");
+    };
+    assert!(next <= tries(w).into_iter().min().map(|last| last + AGAIN));
     assert_eq!(version(w), told, "{:?}", w.condition("Stalled"));
 }
 
@@ -113,7 +121,37 @@ fn policy_takes_no_deletion() -> Story {
             assert_eq!(reason, "Refused");
             assert!(message.starts_with("delete ConfigMap shop-"), "{message}");
             w.api.kept.clear();
-            w.advance_clock(SignedDuration::from_secs(10));
+            w.advance_clock(AGAIN);
+        })
+        .then("once it may, it is made up for", |w| {
+            is_live(w, "Warm", "3");
+            assert!(w.condition("Stalled").is_none());
+        })
+}
+
+/// What clients miss is told before what nobody needs.
+fn policy_takes_no_deletion_and_no_child_of_live() -> Story {
+    Story::given("policy takes no deletion, and no child of live", warm())
+        .when(|w| {
+            let old = w.api.list("ConfigMap").map(World::name_of);
+            w.api.kept = old.collect();
+            w.apply(exchange("3"));
+        })
+        .during("Baking", |w| assert!(!w.api.kept.is_empty()))
+        .during("Warm", |w| {
+            until_idle(w);
+            let (_, message) = w.condition("Stalled").unwrap();
+            assert!(message.starts_with("delete ConfigMap shop-"), "{message}");
+            w.api.denied = BTreeMap::from([("shop-trade-blue", 403)]);
+            w.delete("Deployment", "shop-trade-blue");
+            until_idle(w);
+            let (_, message) = w.condition("Stalled").unwrap();
+            let words = "create Deployment shop-trade-blue: denied by a policy";
+            assert_eq!(message, words);
+            assert_eq!(w.condition("Ready"), None);
+            w.api.kept.clear();
+            w.api.denied.clear();
+            w.advance_clock(AGAIN);
         })
         .then("once it may, it is made up for", |w| {
             is_live(w, "Warm", "3");
@@ -129,16 +167,18 @@ fn webhook_that_is_away() -> Story {
             w.apply(exchange("2"));
             w.until("Preparing");
             // What answers for it is now one, now another.
-            for code in [503, 500, 504, 500] {
+            for code in [503, 403, 504, 403, 500, 403] {
                 w.step();
                 w.advance_clock(SignedDuration::from_secs(9));
                 w.api.denied = BTreeMap::from([("shop-trade-blue", code)]);
             }
+            let lasted = w.shell.failures.iter().map(Failure::lasted).max();
+            assert!(lasted >= Some(SignedDuration::from_secs(27)), "{lasted:?}");
         })
         .during("Warm", |w| {
             assert_eq!(w.status().live.unwrap().version, "2");
             w.api.denied.clear();
-            w.advance_clock(SignedDuration::from_secs(10));
+            w.advance_clock(AGAIN);
         })
         .then("it is made up for", |w| {
             assert!(w.condition("Stalled").is_none());
