@@ -4,6 +4,7 @@ use changeover_crds::{ColourStatus, ResourceExt, names};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 
+use crate::observation::Failure;
 use crate::world::{World, label};
 
 /// Longest quote of another component's words.
@@ -50,13 +51,12 @@ pub(crate) fn because(world: World<'_>, role: &ColourStatus) -> String {
 
 fn cause(world: World<'_>, service: &str, role: &ColourStatus) -> String {
     let name = names::coloured(&world.name(), service, role.colour);
-    let refused = world
-        .obs
-        .failures
-        .iter()
-        .find(|f| f.name == name || f.name == service);
-    if let Some(failure) = refused {
-        return format!(": {}: {}", failure.request, quote(&failure.message));
+    let mut failures = world.obs.failures.iter();
+    let failure = failures.find(|f| f.name == name || f.name == service);
+    let refused = failure.map(|f| format!(": {}: {}", f.request, quote(&f.message)));
+    // What should have passed by itself may have.
+    if failure.is_some_and(Failure::is_final) {
+        return refused.unwrap_or_default();
     }
     let failing_deployment = world
         .deployment(service, role.colour)
@@ -76,9 +76,8 @@ fn cause(world: World<'_>, service: &str, role: &ColourStatus) -> String {
             "it is of another revision and has not ended".to_owned(),
         ))
     });
-    worst.map_or_else(String::new, |(pod, trouble)| {
-        format!(": pod {pod}: {trouble}")
-    })
+    let worst = worst.map(|(pod, trouble)| format!(": pod {pod}: {trouble}"));
+    worst.or(refused).unwrap_or_default()
 }
 
 /// A quota or an admission policy that refuses pods is told by the Deployment alone.

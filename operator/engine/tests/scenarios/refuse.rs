@@ -1,9 +1,9 @@
 //! Candidates that clients never see.
 
-use changeover_engine::{Question, QuestionKey, Record};
+use changeover_engine::{Question, QuestionKey, Record, Step};
 use jiff::SignedDuration;
 
-use crate::model::{Fate, Story, World, exchange, live, spec};
+use crate::model::{Fate, Fault, Story, World, exchange, live, spec};
 
 use super::lost::is_live;
 use super::stories;
@@ -19,6 +19,7 @@ stories!(
     missing_image,
     quota,
     crash,
+    crash_after_an_answer_that_was_lost,
     no_node,
     never_ready,
     invalid_spec,
@@ -273,4 +274,36 @@ fn invalid_spec_while_preparing() -> Story {
             "the candidate is given up, and it says what to change",
             is_stalled,
         )
+}
+
+/// What was made all the same is not to blame.
+fn crash_after_an_answer_that_was_lost() -> Story {
+    let mut world = live();
+    world.fate("user:2", Fate::Crashes("cannot bind"));
+    Story::given("crash after an answer that was lost", world)
+        .when(|w| {
+            w.apply(spec("2", |s| s["progressDeadline"] = "30s".into()));
+            until_lost(w);
+            assert_eq!(w.shell.failures.len(), 1);
+        })
+        .then("the pod is named", |w| says(w, "cannot bind"))
+}
+
+fn until_lost(w: &mut World) {
+    let mut fault = None;
+    while fault.is_none() {
+        fault = lost(w);
+        w.fault = fault;
+        w.step();
+    }
+}
+
+/// No answer comes to the POST of a Deployment, if one is due.
+fn lost(w: &World) -> Option<Fault> {
+    let Step::Requests(requests) = &w.decision().step else {
+        return None;
+    };
+    let words = "create Deployment shop-user-green";
+    let at = requests.iter().position(|r| r.to_string() == words)?;
+    Some(Fault::NoAnswer(at, true))
 }
