@@ -4,7 +4,7 @@ use changeover_kubernetes_model::KINDS;
 use serde_json::{Value, json};
 
 use super::dice::Dice;
-use super::specs::{STALE, Size, edited};
+use super::specs::{STALE, Size, edit};
 use crate::model::{Fate, Fault, RELEASE, World};
 
 /// What happens, and to what. Each event is a seed of its own, so that one can be left out.
@@ -90,7 +90,8 @@ pub fn happen(world: &mut World, exchange: Size, dice: &mut Dice) -> String {
 /// `kubectl apply` of some version, mostly as it is.
 fn apply(world: &mut World, exchange: Size, dice: &mut Dice) -> String {
     let version = dice.one(&["1", "2", "3", "4"]);
-    let (spec, change) = edited(exchange, version, dice);
+    let mut spec = exchange.spec(version);
+    let change = edit(&mut spec, dice);
     world.apply(spec);
     format!("apply {version}: {change}")
 }
