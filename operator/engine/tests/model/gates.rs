@@ -20,8 +20,6 @@ pub struct Gates {
     pub phase_since: Option<Timestamp>,
     /// The generation of the spec when the status was last written.
     pub generation: Option<i64>,
-    /// What was stored of each role then.
-    pub stored: [Option<String>; 2],
     /// Paths of the smoke probes by service, as the spec named them when the verdict was written.
     pub smoke: BTreeMap<String, Vec<String>>,
     /// Names of the journeys that the spec named then.
@@ -41,7 +39,6 @@ impl Gates {
     pub fn add_to(&self, pods: &BTreeSet<&str>, now: Timestamp, sum: &mut impl Hasher) {
         self.phase_since.map(|t| distance(t, now)).hash(sum);
         self.generation.hash(sum);
-        self.stored.each_ref().map(Option::is_some).hash(sum);
         (&self.walked, &self.approved).hash(sum);
         (&self.smoke, &self.journeys).hash(sum);
         let is_there = |pod: &String| pods.contains(pod.as_str());

@@ -44,29 +44,9 @@ impl<'a> Reading<'a> {
             .find(|s| label(s, "service") == service)
     }
 
-    /// Pods that the spec asks for, if it names the service. One that cannot be carried out asks for nothing: the one
-    /// before it holds, as the status has it.
+    /// Pods that the spec asks for, if it names the service.
     pub fn spec_replicas(self, service: &str) -> Option<i64> {
-        let is_set = |s: &Value| !s["config"]["EXCHANGE_COLOUR"].is_null();
-        let mut services = self.release()["spec"]["services"]
-            .as_array()
-            .into_iter()
-            .flatten();
-        if services.any(is_set) {
-            let known = self.status()["live"]["services"].as_array()?;
-            return known.iter().find(|s| s["name"] == service)?["desired"].as_i64();
-        }
         self.service(service)?["replicas"].as_i64()
-    }
-
-    /// Identities of what is stored of each role.
-    pub fn stored(self) -> [Option<String>; 2] {
-        [&self.status()["live"], &self.status()["candidate"]].map(|role| {
-            let revision = &role["revision"];
-            let mut all = self.api.list("ControllerRevision");
-            let stored = all.find(|r| !revision.is_null() && r["data"]["revision"] == *revision)?;
-            stored["metadata"]["uid"].as_str().map(str::to_owned)
-        })
     }
 
     fn service(self, service: &str) -> Option<&'a Value> {
