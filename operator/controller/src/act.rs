@@ -54,12 +54,7 @@ pub async fn carry_out(scope: Scope<'_>, requests: &[&Request]) -> Outcome {
                 metrics.refused(verb, error.reason());
                 let is_stale = matches!(error.code(), 404 | 409) && verb != "create";
                 outcome.is_stale |= is_stale;
-                (!is_stale).then(|| Failure {
-                    code: error.code(),
-                    message: error.to_string(),
-                    is_terminating: error.is_terminating(),
-                    ..Failure::of(wanted, over)
-                })
+                (!is_stale).then(|| error.explains(Failure::of(wanted, over)))
             }
         };
         outcome.failures.extend(failure);

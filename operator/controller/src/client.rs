@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use changeover_engine::Failure;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Config, Resource};
 use thiserror::Error;
@@ -31,7 +32,7 @@ impl CallError {
     }
 
     /// Whether it was refused because its namespace is being deleted.
-    pub fn is_terminating(&self) -> bool {
+    fn is_terminating(&self) -> bool {
         let Self::Api(kube::Error::Api(status)) = self else {
             return false;
         };
@@ -39,6 +40,16 @@ impl CallError {
         causes
             .into_iter()
             .any(|c| c.reason == "NamespaceTerminating")
+    }
+
+    /// What came of what was asked.
+    pub fn explains(&self, asked: Failure) -> Failure {
+        Failure {
+            code: self.code(),
+            message: self.to_string(),
+            is_terminating: self.is_terminating(),
+            ..asked
+        }
     }
 
     /// The stable word of the answer, for metrics.

@@ -194,16 +194,7 @@ fn refused(look: &Look<'_>, seen: &Observation, error: &CallError) -> Duration {
     let (name, namespace) = (look.shown.name_any(), look.shown.namespace());
     tracing::warn!(name, namespace, %error, "status refused: the CustomResourceDefinition in the cluster may be older than this operator; apply the chart's");
     let now = Timestamp::now();
-    let failure = Failure {
-        request: "write the status".to_owned(),
-        name: name.clone(),
-        code: error.code(),
-        message: error.to_string(),
-        is_terminating: false,
-        first: now,
-        since: now,
-        last: now,
-    };
+    let failure = error.explains(Failure::to("write the status".to_owned(), &name, now));
     let failures = Failure::standing(vec![failure], &[], &seen.failures, now);
     let pause = failures.first().map_or(SHORT_PAUSE, pause_after);
     let memory = &look.scope.ctx.memory;
@@ -219,20 +210,17 @@ async fn carry_out(
     requests: &[Request],
 ) -> Option<Duration> {
     let now = Timestamp::now();
-    let pauses = requests
-        .iter()
-        .map(|r| (r, pause_before(r, &seen.failures, now)));
-    let (early, due): (Vec<_>, Vec<_>) = pauses.partition(|(_, pause)| pause.is_some());
+    let pause = |request: &Request| pause_before(request, &seen.failures, now);
+    let due: Vec<&Request> = requests.iter().filter(|r| pause(r).is_none()).collect();
     if due.is_empty() {
-        return early.into_iter().filter_map(|(_, pause)| pause).min();
+        return requests.iter().filter_map(pause).min();
     }
-    let requests: Vec<&Request> = due.into_iter().map(|(request, _)| request).collect();
-    let outcome = act::carry_out(look.scope, &requests).await;
+    let outcome = act::carry_out(look.scope, &due).await;
     if outcome.is_stale {
         look.again(Reads::EVERYTHING);
     }
     let is_answered = outcome.progress || outcome.is_stale || !outcome.failures.is_empty();
-    let failures = Failure::standing(outcome.failures, &requests, &seen.failures, now);
+    let failures = Failure::standing(outcome.failures, &due, &seen.failures, now);
     look.scope.ctx.memory.note(&look.uid, |notes| {
         notes.failures = failures;
         for (service, flip) in outcome.flipped {
@@ -244,8 +232,7 @@ async fn carry_out(
 
 /// How long a request that was refused is not to be repeated yet.
 fn pause_before(request: &Request, failures: &[Failure], now: Timestamp) -> Option<Duration> {
-    let words = request.to_string();
-    let failure = failures.iter().find(|f| f.request == words)?;
+    let failure = failures.iter().find(|f| f.is_of(request))?;
     let over = failure.last + pause_after(failure);
     (now < over).then(|| remaining(now, over))
 }

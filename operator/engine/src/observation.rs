@@ -104,9 +104,15 @@ impl Failure {
     /// That no answer came to a request, the first time.
     #[must_use]
     pub fn of(request: &Request, at: Timestamp) -> Self {
+        Self::to(request.to_string(), request.name(), at)
+    }
+
+    /// The same of what is asked in these words.
+    #[must_use]
+    pub fn to(request: String, name: &str, at: Timestamp) -> Self {
         Self {
-            request: request.to_string(),
-            name: request.name().to_owned(),
+            request,
+            name: name.to_owned(),
             code: 0,
             message: String::new(),
             is_terminating: false,
@@ -124,6 +130,12 @@ impl Failure {
             message: "it was taken, and what it sets is not so: an admission webhook may set it otherwise".to_owned(),
             ..Self::of(request, at)
         }
+    }
+
+    /// Whether this is what was asked.
+    #[must_use]
+    pub fn is_of(&self, request: &Request) -> bool {
+        self.name == request.name() && self.request == request.to_string()
     }
 
     /// How long it has been refused, whatever the answers were.

@@ -99,13 +99,13 @@ pub(crate) fn not_carried_out(world: World<'_>, requests: &[Request]) -> String 
 
 fn is_refusal(failure: &Failure, request: &Request) -> bool {
     failure.is_final()
-        && failure.request == request.to_string()
+        && failure.is_of(request)
         && !(failure.code == ADDRESS_REFUSED && request.address().is_some())
 }
 
 /// A refusal, or what should have passed by itself and has not.
 fn is_in_the_way(failure: &Failure, request: &Request) -> bool {
-    let has_lasted = failure.lasted() >= OUTAGE && failure.request == request.to_string();
+    let has_lasted = failure.lasted() >= OUTAGE && failure.is_of(request);
     has_lasted || is_refusal(failure, request)
 }
 

@@ -185,7 +185,7 @@ impl World {
             }
         }
         for f in self.shell.standing(self.clock) {
-            let times = (distance(f.since, self.clock), distance(f.last, self.clock));
+            let times = [f.first, f.since, f.last].map(|time| distance(time, self.clock));
             memory.push(hash(&(&f.request, f.code, &f.message, times)));
         }
         memory.sort_unstable();

@@ -106,14 +106,24 @@ fn policy_takes_no_change_of_either_colour() -> Story {
         })
 }
 
-fn policy_takes_no_deletion() -> Story {
-    Story::given("policy takes no deletion", warm())
+/// A third version, while what is left of the first one stays.
+fn nothing_is_deleted(name: &'static str) -> Story {
+    Story::given(name, warm())
         .when(|w| {
             let old = w.api.list("ConfigMap").map(World::name_of);
             w.api.kept = old.collect();
             w.apply(exchange("3"));
         })
         .during("Baking", |w| assert!(!w.api.kept.is_empty()))
+}
+
+fn is_made_up_for(w: &World) {
+    is_live(w, "Warm", "3");
+    assert!(w.condition("Stalled").is_none());
+}
+
+fn policy_takes_no_deletion() -> Story {
+    nothing_is_deleted("policy takes no deletion")
         .during("Warm", |w| {
             until_idle(w);
             assert_eq!(w.status().live.unwrap().version, "3");
@@ -123,21 +133,12 @@ fn policy_takes_no_deletion() -> Story {
             w.api.kept.clear();
             w.advance_clock(AGAIN);
         })
-        .then("once it may, it is made up for", |w| {
-            is_live(w, "Warm", "3");
-            assert!(w.condition("Stalled").is_none());
-        })
+        .then("once it may, it is made up for", is_made_up_for)
 }
 
 /// What clients miss is told before what nobody needs.
 fn policy_takes_no_deletion_and_no_child_of_live() -> Story {
-    Story::given("policy takes no deletion, and no child of live", warm())
-        .when(|w| {
-            let old = w.api.list("ConfigMap").map(World::name_of);
-            w.api.kept = old.collect();
-            w.apply(exchange("3"));
-        })
-        .during("Baking", |w| assert!(!w.api.kept.is_empty()))
+    nothing_is_deleted("policy takes no deletion, and no child of live")
         .during("Warm", |w| {
             until_idle(w);
             let (_, message) = w.condition("Stalled").unwrap();
@@ -153,10 +154,7 @@ fn policy_takes_no_deletion_and_no_child_of_live() -> Story {
             w.api.denied.clear();
             w.advance_clock(AGAIN);
         })
-        .then("once it may, it is made up for", |w| {
-            is_live(w, "Warm", "3");
-            assert!(w.condition("Stalled").is_none());
-        })
+        .then("once it may, it is made up for", is_made_up_for)
 }
 
 /// What passes by itself is waited for, but not for ever.

@@ -10,7 +10,7 @@ use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
-use crate::{status, with_first_release};
+use crate::{status, with_a_proxy, with_first_release};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -157,11 +157,7 @@ fn with_a_journey(version: &str) -> Result<Value> {
 
 #[tokio::test]
 async fn metrics_count_what_is_asked_of_the_api_server() -> Result<()> {
-    let sandbox = Sandbox::new().await?;
-    let proxy = sandbox.proxy().await?;
-    let operator = sandbox.operator_through(&proxy, "one")?;
-    sandbox.apply(&exchange("1.0.0")).await?;
-    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+    let (sandbox, proxy, operator) = with_a_proxy().await?;
     sandbox.apply(&exchange("2.0.0")).await?;
     sandbox.await_phase(Phase::Warm, Some("2.0.0")).await?;
     // A revision that went back is stamped when it is tried again; its pods are deleted for another.

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use changeover_apiserver_tests::{
-    Method, NAME, Sandbox, baking, exchange, message, phase_is, until,
-};
+use changeover_apiserver_tests::{Method, NAME, baking, exchange, message, phase_is, until};
 use changeover_crds::{Colour, ExchangeRelease, Phase, ResourceExt, names};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use serde_json::{Value, json};
 
-use crate::{assert_second_release, assert_served_by, status, uids, with_first_release};
+use crate::{
+    assert_second_release, assert_served_by, status, uids, with_a_proxy, with_first_release,
+};
 
 const LIMIT: Duration = Duration::from_secs(20);
 /// After so long without a read, everything is listed anew.
@@ -81,11 +81,7 @@ async fn what_a_candidate_is_verified_with_is_stored() -> Result<()> {
 /// A Role lost the right to one kind. What a person orders rests on no list of it.
 #[tokio::test]
 async fn an_abort_is_obeyed_while_not_everything_can_be_listed() -> Result<()> {
-    let sandbox = Sandbox::new().await?;
-    let proxy = sandbox.proxy().await?;
-    let _operator = sandbox.operator_through(&proxy, "one")?;
-    sandbox.apply(&exchange("1.0.0")).await?;
-    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+    let (sandbox, proxy, _operator) = with_a_proxy().await?;
     sandbox.apply(&baking("2.0.0")).await?;
     sandbox.await_phase(Phase::Baking, Some("2.0.0")).await?;
     proxy.forbid(Method::GET, "/poddisruptionbudgets");
@@ -105,11 +101,7 @@ async fn an_abort_is_obeyed_while_not_everything_can_be_listed() -> Result<()> {
 /// As by an admission policy that what is live does not meet, and the version that is released does.
 #[tokio::test]
 async fn a_release_goes_on_while_no_change_of_what_is_live_is_taken() -> Result<()> {
-    let sandbox = Sandbox::new().await?;
-    let proxy = sandbox.proxy().await?;
-    let _operator = sandbox.operator_through(&proxy, "one")?;
-    sandbox.apply(&exchange("1.0.0")).await?;
-    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+    let (sandbox, proxy, _operator) = with_a_proxy().await?;
     proxy.forbid(Method::PATCH, "-blue");
     sandbox.apply(&exchange("2.0.0")).await?;
     sandbox

@@ -16,7 +16,9 @@ use kube::api::DeleteParams;
 use serde_json::json;
 
 use crate::crashes::foreign_endpoint;
-use crate::{assert_second_release, assert_served_by, status, uids, with_first_release};
+use crate::{
+    assert_second_release, assert_served_by, status, uids, with_a_proxy, with_first_release,
+};
 
 /// A lease lasts 15 s after its holder fell silent.
 const TAKEOVER: Duration = Duration::from_secs(30);
@@ -226,16 +228,6 @@ async fn a_renewal_that_is_refused_or_not_answered_is_tried_again() -> Result<()
     assert!(!leader.has_ended()?, "{}", leader.said());
     assert_eq!(leader.count_saying(&["leads"])?, 1, "it led all the time");
     sandbox.finish().await
-}
-
-/// A first release, made by a leader that reaches the API server through a proxy.
-async fn with_a_proxy() -> Result<(Sandbox, Proxy, Operator)> {
-    let sandbox = Sandbox::new().await?;
-    let proxy = sandbox.proxy().await?;
-    let first = sandbox.operator_through(&proxy, "one")?;
-    sandbox.apply(&exchange("1.0.0")).await?;
-    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
-    Ok((sandbox, proxy, first))
 }
 
 async fn await_takeover(second: &Operator) -> Result<()> {

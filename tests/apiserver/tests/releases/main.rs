@@ -19,7 +19,9 @@ mod watches;
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use changeover_apiserver_tests::{Children, NAME, Operator, SERVICES, Sandbox, exchange, message};
+use changeover_apiserver_tests::{
+    Children, NAME, Operator, Proxy, SERVICES, Sandbox, exchange, message,
+};
 use changeover_crds::{Colour, ExchangeRelease, ExchangeReleaseStatus, Phase, ResourceExt, names};
 use k8s_openapi::api::apps::v1::Deployment;
 
@@ -30,6 +32,16 @@ async fn with_first_release() -> Result<(Sandbox, Operator)> {
     sandbox.apply(&exchange("1.0.0")).await?;
     sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
     Ok((sandbox, operator))
+}
+
+/// The same, by an operator that reaches the API server through a proxy.
+async fn with_a_proxy() -> Result<(Sandbox, Proxy, Operator)> {
+    let sandbox = Sandbox::new().await?;
+    let proxy = sandbox.proxy().await?;
+    let operator = sandbox.operator_through(&proxy, "one")?;
+    sandbox.apply(&exchange("1.0.0")).await?;
+    sandbox.await_phase(Phase::Live, Some("1.0.0")).await?;
+    Ok((sandbox, proxy, operator))
 }
 
 fn status(release: &ExchangeRelease) -> Result<&ExchangeReleaseStatus> {
